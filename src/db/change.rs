@@ -1,0 +1,102 @@
+//! A change: a list of statements that become true together, or not at all.
+
+use super::value::{Row, Value};
+
+/// One SQL text with its parameters, and what it demands.
+///
+/// The text is static: what varies travels as `$1`, `$2`, … and never as text.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    pub(super) sql: &'static str,
+    pub(super) params: Vec<Value>,
+    pub(super) demand: Option<&'static str>,
+}
+
+impl Statement {
+    #[must_use]
+    pub fn new(sql: &'static str) -> Self {
+        Self { sql, params: Vec::new(), demand: None }
+    }
+
+    /// Adds the next parameter: the first `bind` is `$1`.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.params.push(value.into());
+        self
+    }
+
+    /// Demands that the statement answers at least one row (its text ends in `returning …`).
+    /// If it does not, the whole change is undone and `what` is named in [`DbError::Refused`].
+    #[must_use]
+    pub fn must_change(mut self, what: &'static str) -> Self {
+        self.demand = Some(what);
+        self
+    }
+}
+
+/// Statements that become true together. The order is the order of execution, and of locks:
+/// tenant → user → session → throttle → attempt.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub(super) statements: Vec<Statement>,
+}
+
+impl Change {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn with(mut self, statement: Statement) -> Self {
+        self.statements.push(statement);
+        self
+    }
+
+    #[must_use]
+    pub fn with_all(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
+        self.statements.extend(statements);
+        self
+    }
+}
+
+impl From<Statement> for Change {
+    fn from(statement: Statement) -> Self {
+        Self { statements: vec![statement] }
+    }
+}
+
+/// A change that is durable: the rows each of its statements answered, in their order.
+#[derive(Debug)]
+pub struct Applied(pub(super) Vec<Vec<Row>>);
+
+impl Applied {
+    /// The rows of the statement at `index`.
+    #[must_use]
+    pub fn rows(&self, index: usize) -> &[Row] {
+        self.0.get(index).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Why the database did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A statement with a demand touched no row. Nothing of the change happened.
+    #[error("refused: {0}")]
+    Refused(&'static str),
+    /// The database could not be reached, or is too busy or full. Nothing happened; the caller may try again.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The answer to a write was lost: it happened, or it did not. It is never sent again.
+    #[error("the outcome of a change is unknown: {0}")]
+    UnknownOutcome(String),
+    /// A mistake of ours (bad SQL, a missing column, a violated constraint). Nothing happened.
+    #[error("the database failed: {0}")]
+    Failed(String),
+}
+
+impl DbError {
+    pub(super) fn column(name: &str, problem: &str) -> Self {
+        Self::Failed(format!("column {name} {problem}"))
+    }
+}

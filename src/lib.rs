@@ -1,0 +1,5 @@
+//! Vestibule: a customer session service. This file is the map.
+#![deny(clippy::unwrap_used)]
+
+pub mod clock;
+pub mod db;
