@@ -1,0 +1,112 @@
+//! A hash thread: one evaluation for each job, in memory of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use super::argon2id::{Engine, Inputs};
+use super::cost::Cost;
+use super::scheduler::{Answer, Job, Outcome, Queue, Work};
+use super::schemes::{Argon2id, MAX_TAG_BYTES, PasswordHash, SALT_BYTES, Scheme, TAG_BYTES};
+use super::{NotHashed, Verdict, normalise};
+
+/// What the hash threads share.
+pub(super) struct Shared {
+    pub(super) queue: Arc<Queue>,
+    /// What new hashes cost.
+    pub(super) cost: Cost,
+    /// Verified for whoever has no hash, at the same cost (R002).
+    pub(super) dummy: Argon2id,
+    pub(super) evaluations: AtomicU64,
+    /// Called when a job has begun, before it is evaluated: where the tests hold a thread.
+    pub(super) begun: Box<dyn Fn(&Job) + Send + Sync>,
+}
+
+/// Hashes until the queue is closed.
+pub(super) fn run(shared: &Shared, mut engine: Engine) {
+    while let Some(job) = shared.queue.next() {
+        shared.evaluations.fetch_add(1, Ordering::SeqCst);
+        metrics::counter!("vestibule_hash_evaluations_total").increment(1);
+        let started = Instant::now();
+        let evaluation = catch_unwind(AssertUnwindSafe(|| {
+            (shared.begun)(&job);
+            answer(shared, &mut engine, &job.work)
+        }));
+        let took = started.elapsed();
+        metrics::histogram!("vestibule_hash_seconds").record(took);
+        let outcome = evaluation.unwrap_or_else(|_panic| {
+            tracing::error!("a password hash panicked");
+            engine.replace_memory().map_err(|error| failed(&error))?;
+            Err(NotHashed::Failed)
+        });
+        shared.queue.finish(job, took, outcome);
+    }
+}
+
+fn answer(shared: &Shared, engine: &mut Engine, work: &Work) -> Outcome {
+    match work {
+        Work::Verify { password, stored } => {
+            verify(shared, engine, password, stored.as_ref()).map(Answer::Verdict)
+        }
+        Work::Hash { password } => {
+            hash(engine, shared.cost, password).map(Answer::Hash).map_err(|error| failed(&error))
+        }
+    }
+}
+
+/// One evaluation, whether or not there is a hash; the dummy matches nobody.
+pub(super) fn verify(
+    shared: &Shared,
+    engine: &mut Engine,
+    password: &SecretString,
+    stored: Option<&PasswordHash>,
+) -> Result<Verdict, NotHashed> {
+    let argon2id = match stored.map(PasswordHash::scheme) {
+        Some(Scheme::Argon2id(argon2id)) => argon2id,
+        None => &shared.dummy,
+    };
+    let mut buffer = [0; MAX_TAG_BYTES];
+    let tag = buffer.get_mut(..argon2id.tag.len()).ok_or(NotHashed::Failed)?;
+    evaluate(engine, argon2id.cost, password, &argon2id.salt, tag).map_err(|error| failed(&error))?;
+    let is_equal = bool::from(argon2id.tag.ct_eq(tag));
+    let matches = is_equal & stored.is_some();
+    Ok(Verdict { matches, needs_rehash: matches && argon2id.differs_from(shared.cost) })
+}
+
+/// A new hash, with a salt of its own.
+pub(super) fn hash(engine: &mut Engine, cost: Cost, password: &SecretString) -> anyhow::Result<PasswordHash> {
+    let mut argon2id = random(cost)?;
+    evaluate(engine, cost, password, &argon2id.salt, &mut argon2id.tag)?;
+    Ok(argon2id.into())
+}
+
+/// A salt, and a tag that no password is known to have.
+pub(super) fn random(cost: Cost) -> anyhow::Result<Argon2id> {
+    let (mut salt, mut tag) = (vec![0; SALT_BYTES], vec![0; TAG_BYTES]);
+    for bytes in [&mut salt, &mut tag] {
+        aws_lc_rs::rand::fill(bytes).map_err(|_| anyhow::anyhow!("no random bytes"))?;
+    }
+    Ok(Argon2id { cost, salt, tag })
+}
+
+fn evaluate(
+    engine: &mut Engine,
+    cost: Cost,
+    password: &SecretString,
+    salt: &[u8],
+    tag: &mut [u8],
+) -> anyhow::Result<()> {
+    // Here and nowhere else, so that no caller can forget it at either end.
+    let password = normalise(password.expose_secret());
+    let password = password.expose_secret().as_bytes();
+    Ok(engine.tag(Inputs { cost, password, salt, key: &[], data: &[] }, tag)?)
+}
+
+fn failed(error: &dyn std::fmt::Display) -> NotHashed {
+    tracing::error!(%error, "a password could not be hashed");
+    NotHashed::Failed
+}
