@@ -34,7 +34,7 @@ pub(super) struct Inputs<'a> {
 /// One hash thread's Argon2 and its memory.
 ///
 /// The memory is enough for hashes of one cost and is wiped after each: its first blocks are
-/// BLAKE2b of the password, so whoever read them could guess without paying for Argon2. A hash that
+/// `BLAKE2b` of the password, so whoever read them could guess without paying for Argon2. A hash that
 /// needs less uses a part of it. One that needs more gets memory for itself, at most 64 MiB, freed
 /// with it; the queue lets only one such hash run at a time.
 pub(super) struct Engine {

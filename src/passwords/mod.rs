@@ -39,7 +39,7 @@ use scheduler::{Answer, Job, Queue, Work};
 pub const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// How passwords are hashed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Hash threads; by default as many as cores.
     pub threads: usize,

@@ -13,7 +13,6 @@ pub struct PresenceGuard(#[expect(dead_code, reason = "only its drop is heard")]
 
 impl Presence {
     /// A client that is there until the guard is dropped.
-    #[expect(clippy::new_ret_no_self, reason = "a presence is nothing without its guard")]
     pub fn new() -> (Self, PresenceGuard) {
         let (sender, receiver) = watch::channel(());
         (Self(Some(receiver)), PresenceGuard(sender))

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn R034_a_wrong_tag_is_found_out() {
-        for wrong in 0..CASES.len() {
+        for (wrong, wrong_case) in CASES.iter().enumerate() {
             let mut case = 0;
             let found = published(|inputs, tag| {
                 Engine::new(Implementation::RustCrypto, inputs.cost)?.tag(inputs, tag)?;
@@ -111,7 +111,7 @@ mod tests {
                 Ok(())
             });
             let error = found.expect_err("one bit is wrong");
-            assert!(error.to_string().contains(CASES[wrong].source), "{error}");
+            assert!(error.to_string().contains(wrong_case.source), "{error}");
         }
     }
 }

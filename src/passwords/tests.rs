@@ -13,7 +13,7 @@ const TINY: Cost = Cost { memory_kib: 16, passes: 1, lanes: 1 };
 fn options() -> Options {
     Options {
         threads: 2,
-        deadline: Duration::from_secs(3600),
+        deadline: Duration::from_hours(1),
         cost: TINY,
         floor: Floor::TestsOnly,
         implementation: Implementation::Argon2Rust,
@@ -352,7 +352,7 @@ async fn closing_refuses_what_waits_completes_what_runs_and_ends_the_threads() {
 #[test]
 fn R034_a_weak_or_boundless_cost_does_not_start() {
     let weak = Options { floor: Floor::Owasp, ..options() };
-    assert!(Passwords::start(weak.clone()).is_err());
+    assert!(Passwords::start(weak).is_err());
     assert!(hash_blocking(&weak, &secret("x")).is_err());
     let boundless = Cost { memory_kib: 65_537, passes: 1, lanes: 1 };
     assert!(Passwords::start(Options { cost: boundless, ..options() }).is_err());
@@ -366,4 +366,35 @@ fn R034_a_command_hashes_at_the_default_cost() {
     let stored = hash_blocking(&Options::default(), &secret("x")).expect("hashed");
     assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     assert!(hash_blocking(&Options::default(), &secret(&"x".repeat(1025))).is_err());
+}
+
+#[test]
+fn R014_only_one_file_calls_the_hash_crates() {
+    fn callers(folder: &std::path::Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                callers(&path, found);
+            } else {
+                let source = std::fs::read_to_string(&path).expect("UTF-8");
+                let crates = [concat!("argon2", "_rust::"), concat!("argon2", "::")];
+                if crates.iter().any(|name| source.contains(name)) {
+                    found.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    callers(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    assert_eq!(found, ["argon2id.rs"]);
+}
+
+#[test]
+fn R038_the_futures_can_be_spawned() {
+    fn is_spawnable(_: &(impl Future + Send)) {}
+    let passwords = start();
+    let caller = Presence::always();
+    is_spawnable(&passwords.verify(passwords.ticket("t").expect("a place"), secret("x"), None, &caller));
+    is_spawnable(&passwords.hash(passwords.ticket("t").expect("a place"), secret("x"), &caller));
+    is_spawnable(&passwords.close());
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -69,7 +70,7 @@ pub(super) fn verify(
         Some(Scheme::Argon2id(argon2id)) => argon2id,
         None => &shared.dummy,
     };
-    let mut buffer = [0; MAX_TAG_BYTES];
+    let mut buffer = Zeroizing::new([0; MAX_TAG_BYTES]);
     let tag = buffer.get_mut(..argon2id.tag.len()).ok_or(NotHashed::Failed)?;
     evaluate(engine, argon2id.cost, password, &argon2id.salt, tag).map_err(|error| failed(&error))?;
     let is_equal = bool::from(argon2id.tag.ct_eq(tag));
