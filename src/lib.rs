@@ -2,5 +2,6 @@
 #![deny(clippy::unwrap_used)]
 
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod passwords;

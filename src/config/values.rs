@@ -1,0 +1,363 @@
+//! What a configuration value can be: small types that cannot hold a wrong one, and the bounds of the numbers.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use secrecy::SecretString;
+
+/// A bare web origin, `https://id.example.com`: scheme, host and at most a port.
+///
+/// Plain `http` only where nobody else listens in: `localhost`, `127.0.0.0/8`, `[::1]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether browsers reach it by TLS, and so whether HSTS makes sense.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const SHAPE: &str = "write only scheme, host and port, like https://id.example.com";
+        let url =
+            url::Url::parse(text).map_err(|error| format!("{text:?} is not a URL ({error}); {SHAPE}"))?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(format!("{text:?} is neither https nor http; {SHAPE}")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(format!("it holds a user name or a password; {SHAPE}"));
+        }
+        let loopback = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        if !secure && !loopback {
+            return Err(format!(
+                "{text:?} is plain http, which only localhost may be; use https, ended here or at a proxy"
+            ));
+        }
+        let origin = url.origin().ascii_serialization();
+        if text == origin {
+            Ok(Self(origin))
+        } else {
+            Err(format!("{text:?} is not a bare origin; write it as {origin}"))
+        }
+    }
+}
+
+/// A block of addresses, `10.0.0.0/8` or a single `10.1.2.3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpNetwork {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl IpNetwork {
+    /// Whether the address lies in the block. An IPv4 address written in IPv6 (`::ffff:10.1.2.3`) counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Self::masked(address.to_canonical(), self.prefix) == Some(self.address)
+    }
+
+    /// The address with the bits beyond the prefix cleared; `None` if the prefix is longer than the address.
+    fn masked(address: IpAddr, prefix: u8) -> Option<IpAddr> {
+        let prefix = u32::from(prefix);
+        match address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX.checked_shl(32_u32.checked_sub(prefix)?).unwrap_or(0);
+                Some(IpAddr::V4((address.to_bits() & mask).into()))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128_u32.checked_sub(prefix)?).unwrap_or(0);
+                Some(IpAddr::V6((address.to_bits() & mask).into()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for IpNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+impl FromStr for IpNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not a network; write it like 10.0.0.0/8, 10.1.2.3 or fd00::/8");
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        if address != address.to_canonical() {
+            return Err(format!("{text:?} is IPv4 written in IPv6; write the IPv4 network"));
+        }
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        let prefix: u8 = match prefix {
+            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().map_err(|_| wrong())?
+            }
+            Some(_) => return Err(wrong()),
+            None => whole,
+        };
+        let network = Self::masked(address, prefix).ok_or_else(wrong)?;
+        if prefix == 0 {
+            return Err(format!(
+                "{text:?} trusts everybody, so every client could choose its own address; name the proxies' network"
+            ));
+        }
+        if network != address {
+            return Err(format!("{text:?} has bits beyond its prefix; write {network}/{prefix}"));
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// One readable line each.
+    Human,
+}
+
+/// Which code computes Argon2; both give the same hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argon2Implementation {
+    /// The `argon2-rust` crate: picks AVX-512, AVX2, SSE2 or NEON at run time.
+    Argon2Rust,
+    /// The `argon2` crate of `RustCrypto`.
+    Argon2,
+}
+
+/// OWASP's equal Argon2id sets: memory in KiB and passes. At least one must be reached in both (R034).
+const ARGON2_SETS: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
+
+/// Why these Argon2id costs are too weak, if they are.
+pub(super) fn argon2_weakness(memory_kib: u32, passes: u32) -> Option<String> {
+    let strong = ARGON2_SETS.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
+    (!strong).then(|| {
+        let sets: Vec<_> = ARGON2_SETS.iter().map(|(memory, passes)| format!("{memory}/{passes}")).collect();
+        format!(
+            "{memory_kib} KiB with {passes} passes is weaker than every accepted set; use at least one of {} \
+             (argon2_memory_kib/argon2_passes)",
+            sets.join(", ")
+        )
+    })
+}
+
+// The parsers: text in, value or the sentence that says what is wrong and what to write instead.
+
+pub(super) fn text_of<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {
+    text.parse()
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("it is empty; name a file, or leave the key out".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an address; write a literal IP address and a port, like 127.0.0.1:8080 or [::1]:8080")
+    })
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
+pub(super) fn integer<T: TryFrom<u64>>(
+    text: &str,
+    bounds: &RangeInclusive<u64>,
+    unit: &str,
+) -> Result<T, String> {
+    text.parse::<u64>()
+        .ok()
+        .filter(|number| bounds.contains(number))
+        .and_then(|n| n.try_into().ok())
+        .ok_or_else(|| {
+            format!("{text:?} is not a whole number from {} to {}{unit}", bounds.start(), bounds.end())
+        })
+}
+
+pub(super) fn networks(text: &str) -> Result<Vec<IpNetwork>, String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "json" => Ok(LogFormat::Json),
+        "human" => Ok(LogFormat::Human),
+        _ => Err(format!("{text:?} is neither json nor human")),
+    }
+}
+
+pub(super) fn argon2_implementation(text: &str) -> Result<Argon2Implementation, String> {
+    match text {
+        "argon2-rust" => Ok(Argon2Implementation::Argon2Rust),
+        "argon2" => Ok(Argon2Implementation::Argon2),
+        _ => Err(format!("{text:?} is neither argon2-rust nor argon2")),
+    }
+}
+
+/// A filter such as `info` or `info,vestibule::flows=debug`. A lone word must be a level: tracing would take a
+/// mistyped `inof` for a module's name and log nothing else.
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    const SHAPE: &str = "write a level (error, warn, info, debug, trace, off), or levels of modules after it, \
+                         like info,vestibule::flows=debug";
+    for directive in text.split(',') {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        if !["error", "warn", "info", "debug", "trace", "off"].contains(&level) {
+            return Err(format!("{level:?} is not a level; {SHAPE}"));
+        }
+    }
+    match tracing_subscriber::EnvFilter::builder().parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{text:?} is not a log filter ({error}); {SHAPE}")),
+    }
+}
+
+/// A database's address. What is wrong is said without showing the value: it can hold a password.
+pub(super) fn database_url(text: &str) -> Result<SecretString, String> {
+    let sqlite = text.strip_prefix("sqlite:").is_some_and(|file| !file.is_empty());
+    let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if sqlite || postgres {
+        Ok(SecretString::from(text))
+    } else {
+        Err("it names no database; write sqlite:<file> or postgres://<user>:<password>@<host>/<database>"
+            .to_owned())
+    }
+}
+
+/// A database's address for people to see: no user, no password, no parameters.
+///
+/// Where an unescaped `@` or `?` makes it unclear what is what, nothing but the scheme is shown.
+pub(super) fn redacted_database_url(text: &str) -> String {
+    if text.starts_with("sqlite:") {
+        return text.to_owned();
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return "***".to_owned() };
+    let (location, parameters) = rest.split_once('?').map_or((rest, None), |(l, p)| (l, Some(p)));
+    if parameters.is_some_and(|parameters| parameters.contains('@')) {
+        return format!("{scheme}://***");
+    }
+    let parameters = if parameters.is_some() { "?***" } else { "" };
+    match location.rsplit_once('@') {
+        Some((_, place)) => format!("{scheme}://***@{place}{parameters}"),
+        None => format!("{scheme}://{location}{parameters}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_origin_is_a_public_url() {
+        for good in [
+            "https://id.example.com",
+            "https://id.example.com:8443",
+            "http://localhost:8080",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(good.parse::<Origin>().unwrap().as_str(), good);
+        }
+        let wrong = |text: &str| text.parse::<Origin>().unwrap_err();
+        assert!(wrong("https://id.example.com/").ends_with("write it as https://id.example.com"));
+        assert!(wrong("https://ID.example.com:443/a?b#c").ends_with("write it as https://id.example.com"));
+        assert!(wrong("http://id.example.com").contains("use https"));
+        assert!(wrong("http://127.0.0.1.example.com").contains("use https"));
+        assert!(wrong("ftp://id.example.com").contains("neither https nor http"));
+        assert!(wrong("id.example.com").contains("not a URL"));
+        assert!(!wrong("https://u:hunter2@id.example.com").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        let network: IpNetwork = "10.32.0.0/11".parse().unwrap();
+        assert!(network.contains("10.63.255.255".parse().unwrap()));
+        assert!(network.contains("::ffff:10.32.0.1".parse().unwrap()));
+        assert!(!network.contains("10.64.0.0".parse().unwrap()));
+        assert!(!network.contains("::".parse().unwrap()));
+        let one: IpNetwork = "2001:db8::1".parse().unwrap();
+        assert!(
+            one.contains("2001:db8::1".parse().unwrap()) && !one.contains("2001:db8::2".parse().unwrap())
+        );
+        assert_eq!(one.to_string(), "2001:db8::1/128");
+    }
+
+    #[test]
+    fn a_wrong_network_is_refused_with_its_remedy() {
+        let wrong = |text: &str| text.parse::<IpNetwork>().unwrap_err();
+        assert!(wrong("10.0.0.1/8").ends_with("write 10.0.0.0/8"));
+        assert!(wrong("0.0.0.0/0").contains("trusts everybody"));
+        for text in
+            ["", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "10.0.0/8", "::/129", "10.0.0.0/8/8", "host"]
+        {
+            assert!(wrong(text).contains("not a network"), "{text}");
+        }
+        assert!(wrong("::ffff:10.0.0.0/104").contains("IPv4 written in IPv6"));
+    }
+
+    #[test]
+    fn r034_argon2_costs_below_every_accepted_set_are_weak() {
+        for (memory, passes) in ARGON2_SETS {
+            assert_eq!(argon2_weakness(memory, passes), None);
+            assert!(argon2_weakness(memory - 1, passes).is_some());
+        }
+        assert_eq!(argon2_weakness(65_536, 3), None);
+        assert!(argon2_weakness(1_048_576, 0).is_some());
+    }
+
+    #[test]
+    fn r137_a_database_url_is_shown_without_its_secrets() {
+        let shown = redacted_database_url;
+        assert_eq!(shown("sqlite:vestibule.db"), "sqlite:vestibule.db");
+        assert_eq!(shown("postgres://u:pw@a:5432,b/v?sslmode=verify-full"), "postgres://***@a:5432,b/v?***");
+        assert_eq!(shown("postgres://a/v"), "postgres://a/v");
+        for odd in ["postgres://u:p?pw@h/v", "postgres://u:p@pw?x@h/v", "postgres://h/v?password=@pw", "pw"] {
+            assert!(!shown(odd).contains("pw"), "{odd}");
+        }
+        assert!(!shown("postgres://u:p@pw@h/v").contains("pw"));
+        assert!(!shown("postgres://u:p/pw#@h/v").contains("pw"));
+        assert!(!database_url("mysql://u:hunter2@h").unwrap_err().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_mistyped_level_is_not_taken_for_a_module() {
+        assert!(log_level("info,vestibule::flows=debug").is_ok());
+        assert!(log_level("off").is_ok());
+        assert!(log_level("inof").is_err());
+        assert!(log_level("info,vestibule=loud").is_err());
+        assert!(log_level("").is_err());
+    }
+}
