@@ -5,3 +5,6 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod passwords;
+pub mod listeners;
+pub mod telemetry;
+pub mod version;

@@ -1,0 +1,209 @@
+//! One client's connection: admitted while there is room, closed when nothing moves on it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum_server::{AddrListener, Address};
+use metrics::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
+
+/// The address of a client. Our own type, so that the listener and the stream below can be ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+impl Address for Peer {
+    type Stream = Connection;
+    type Listener = Admission;
+}
+
+impl Connected<Peer> for SocketAddr {
+    fn connect_info(peer: Peer) -> Self {
+        peer.0
+    }
+}
+
+/// A listener that leaves clients waiting in the system's queue while `permits` are all taken.
+#[derive(Debug)]
+pub(super) struct Admission {
+    listener: TcpListener,
+    permits: Arc<Semaphore>,
+    idle_timeout: Duration,
+    open: Gauge,
+}
+
+impl Admission {
+    pub(super) fn new(
+        listener: TcpListener,
+        connections: usize,
+        idle_timeout: Duration,
+        open: Gauge,
+    ) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(connections)), idle_timeout, open }
+    }
+}
+
+impl AddrListener<Connection, Peer> for Admission {
+    async fn bind_to(address: Peer) -> io::Result<Self> {
+        let listener = TcpListener::bind(address.0).await?;
+        Ok(Self::new(listener, Semaphore::MAX_PERMITS, Duration::from_mins(1), Gauge::noop()))
+    }
+
+    async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = self.listener.accept().await?;
+        stream.set_nodelay(true)?;
+        self.open.increment(1);
+        let connection = Connection {
+            stream,
+            idle: Idle::new(self.idle_timeout),
+            open: self.open.clone(),
+            _permit: permit,
+        };
+        Ok((connection, Peer(peer)))
+    }
+
+    fn get_local_addr(&self) -> io::Result<Peer> {
+        self.listener.local_addr().map(Peer)
+    }
+}
+
+/// A client's TCP stream. It fails with `TimedOut` once nothing was read or written for the idle timeout, which
+/// also ends clients that ask and never read their answer.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    idle: Idle,
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.open.decrement(1);
+    }
+}
+
+#[derive(Debug)]
+struct Idle {
+    timeout: Duration,
+    moved_at: Instant,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Idle {
+    fn new(timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { timeout, moved_at: now, sleep: Box::pin(tokio::time::sleep_until(now + timeout)) }
+    }
+
+    /// Passes a stream's answer on, or the timeout when the stream has none and has had none for too long.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if answer.is_ready() {
+            // Only the time is noted: setting the timer anew for each packet would cost more than the packet.
+            self.moved_at = Instant::now();
+            return answer;
+        }
+        loop {
+            ready!(self.sleep.as_mut().poll(cx));
+            let deadline = self.moved_at + self.timeout;
+            if deadline <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.sleep.as_mut().reset(deadline);
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let answer = Pin::new(&mut this.stream).poll_read(cx, buf);
+        this.idle.watch(cx, answer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let answer = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.idle.watch(cx, answer)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let answer = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.idle.watch(cx, answer)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn admission(connections: usize, idle: Duration) -> (Admission, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (Admission::new(listener, connections, idle, Gauge::noop()), address)
+    }
+
+    #[tokio::test]
+    async fn r119_a_connection_on_which_nothing_moves_ends() {
+        let (admission, address) = admission(1, Duration::from_millis(50)).await;
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = admission.accept_stream().await.unwrap();
+        let error = connection.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn r119_a_client_that_never_reads_its_answer_is_cut_off() {
+        let (admission, address) = admission(1, Duration::from_millis(50)).await;
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = admission.accept_stream().await.unwrap();
+        let error = connection.write_all(&vec![0; 64 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn more_connections_than_allowed_wait_until_one_ends() {
+        let (admission, address) = admission(1, Duration::from_mins(1)).await;
+        let (_one, _two) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let first = admission.accept_stream().await.unwrap();
+        let second = admission.accept_stream();
+        tokio::pin!(second);
+        tokio::select! {
+            biased;
+            _ = &mut second => panic!("admitted beyond the limit"),
+            () = std::future::ready(()) => {}
+        }
+        drop(first);
+        second.await.unwrap();
+    }
+}

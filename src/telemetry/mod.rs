@@ -1,0 +1,7 @@
+//! What the service tells about itself: log lines on standard error, metrics for Prometheus.
+
+mod logs;
+mod metrics;
+
+pub use self::logs::{init_logs, subscriber};
+pub use self::metrics::{METRICS, Metric, MetricKind, Metrics, metrics};
