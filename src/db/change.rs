@@ -13,6 +13,7 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// A statement in the portable SQL, without its parameters.
     #[must_use]
     pub fn new(sql: &'static str) -> Self {
         Self { sql, params: Vec::new(), demand: None }
@@ -42,17 +43,20 @@ pub struct Change {
 }
 
 impl Change {
+    /// A change of nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Adds a statement, to be executed after those before it.
     #[must_use]
     pub fn with(mut self, statement: Statement) -> Self {
         self.statements.push(statement);
         self
     }
 
+    /// Adds statements, in their order.
     #[must_use]
     pub fn with_all(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
         self.statements.extend(statements);

@@ -6,9 +6,164 @@
 
 mod change;
 mod migrate;
+mod options;
 mod postgres;
 mod sqlite;
+mod text;
 mod value;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use secrecy::ExposeSecret;
+
 pub use change::{Applied, Change, DbError, Statement};
+pub use migrate::{MIGRATIONS, Migration};
+pub use options::DatabaseOptions;
 pub use value::{Row, Value};
+
+use postgres::Postgres;
+use sqlite::Sqlite;
+
+/// A handle on the database; clones share it.
+#[derive(Clone, Debug)]
+pub struct Database(Arc<Engine>);
+
+#[derive(Debug)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Database {
+    /// Opens the database at the options' URL; a missing SQLite file is created, readable by its
+    /// owner only. PostgreSQL must be reachable, at least version 15, and commit durably.
+    pub async fn open(options: &DatabaseOptions) -> Result<Self, DbError> {
+        let url = options.url.expose_secret();
+        let engine = match url.split_once(':') {
+            Some(("sqlite", path)) => Engine::Sqlite(Sqlite::open(path, options).await?),
+            Some(("postgres" | "postgresql", _)) => Engine::Postgres(Postgres::open(url, options).await?),
+            _ => {
+                return Err(DbError::Failed(
+                    "the database URL must begin with sqlite: or postgres://, \
+                     for example sqlite:/var/lib/vestibule/vestibule.db"
+                        .into(),
+                ));
+            }
+        };
+        Ok(Self(Arc::new(engine)))
+    }
+
+    /// Makes a change true: when this answers `Ok`, all of it is durable and seen by every read.
+    ///
+    /// The change is driven to its end by the database layer: whoever drops this future learns
+    /// nothing, and leaves nothing half done.
+    pub async fn apply(&self, change: impl Into<Change>) -> Result<Applied, DbError> {
+        let change = change.into();
+        change.statements.iter().try_for_each(refuse_nul)?;
+        if change.statements.is_empty() {
+            return Ok(Applied(Vec::new()));
+        }
+        counted(match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.apply(change).await,
+            Engine::Postgres(postgres) => postgres.apply(change).await,
+        })
+    }
+
+    /// Reads a few rows by key. It runs beside all other reads, so it must be short.
+    pub async fn fetch(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
+        refuse_nul(&statement)?;
+        counted(match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.fetch(&statement),
+            Engine::Postgres(postgres) => postgres.fetch(&statement).await,
+        })
+    }
+
+    /// Lists or searches: reads that may take a while, apart from the reads by key.
+    pub async fn list(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
+        refuse_nul(&statement)?;
+        counted(match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.list(statement).await,
+            Engine::Postgres(postgres) => postgres.list(&statement).await,
+        })
+    }
+
+    /// Brings the schema up to this binary's; what is there already stays as it is.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        self.migrate_with(MIGRATIONS).await
+    }
+
+    /// Whether all of this binary's migrations are there. A newer binary's may be there as well:
+    /// two adjacent versions run side by side.
+    pub async fn migrations_current(&self) -> Result<bool, DbError> {
+        migrate::current(self, MIGRATIONS).await
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        self.fetch(Statement::new("select 1 as one")).await.map(drop)
+    }
+
+    /// Finishes what has begun, refuses what comes, and closes the connections.
+    pub async fn close(&self) {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// [`Database::migrate`] with migrations of the caller's, for tests.
+    #[doc(hidden)]
+    pub async fn migrate_with(&self, migrations: &'static [Migration]) -> Result<(), DbError> {
+        migrate::refuse_disorder(migrations)?;
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.migrate(migrations).await,
+            Engine::Postgres(postgres) => postgres.migrate(migrations).await,
+        }
+    }
+
+    /// Runs a script in the migrations' portable SQL, as it is and outside of any transaction: on
+    /// SQLite on the writer's own connection. For tests.
+    #[doc(hidden)]
+    pub async fn execute_script(&self, script: &str) -> Result<(), DbError> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.script(migrate::for_sqlite(script)).await,
+            Engine::Postgres(postgres) => postgres.script(&migrate::for_postgres(script)).await,
+        }
+    }
+
+    /// Whether this is SQLite, for tests that read an engine's own catalogue.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(&*self.0, Engine::Sqlite(_))
+    }
+}
+
+/// PostgreSQL's text cannot hold NUL, so neither engine is given one.
+fn refuse_nul(statement: &Statement) -> Result<(), DbError> {
+    let with_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    match statement.params.iter().position(with_nul) {
+        Some(index) => Err(DbError::Failed(format!("parameter {} holds a NUL character", index + 1))),
+        None => Ok(()),
+    }
+}
+
+fn counted<T>(result: Result<T, DbError>) -> Result<T, DbError> {
+    if let Err(error) = &result {
+        let kind = match error {
+            DbError::Refused(_) => return result,
+            DbError::Unavailable(_) => "unavailable",
+            DbError::UnknownOutcome(_) => "unknown_outcome",
+            DbError::Failed(_) => "failed",
+        };
+        counter!("vestibule_db_errors_total", "kind" => kind).increment(1);
+    }
+    result
+}
+
+/// Notes how long something waited before it was executed.
+fn waited(kind: &'static str, time: Duration) {
+    histogram!("vestibule_db_wait_seconds", "kind" => kind).record(time.as_secs_f64());
+}

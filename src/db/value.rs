@@ -9,13 +9,26 @@ use super::change::DbError;
 /// One value of the portable subset: text, bigint, boolean, bytes, or null.
 ///
 /// An instant is a bigint of Unix milliseconds. SQLite keeps booleans as 0 and 1.
-#[derive(Clone, PartialEq, Debug)]
+/// Its `Debug` tells kind and length, never the value: statements carry digests and names.
+#[derive(Clone, PartialEq)]
 pub enum Value {
     Null,
     Text(String),
     Int(i64),
     Bool(bool),
     Bytes(Vec<u8>),
+}
+
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Text(text) => write!(f, "text of {} bytes", text.len()),
+            Self::Int(_) => f.write_str("a number"),
+            Self::Bool(_) => f.write_str("a boolean"),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
+    }
 }
 
 impl From<&str> for Value {
@@ -89,14 +102,17 @@ impl Row {
             .ok_or_else(|| DbError::column(column, "is not in the row"))
     }
 
+    /// Whether the column is null, whatever its kind.
     pub fn is_null(&self, column: &str) -> Result<bool, DbError> {
         Ok(matches!(self.value(column)?, Value::Null))
     }
 
+    /// The column's text; null is a mistake.
     pub fn text(&self, column: &str) -> Result<String, DbError> {
         self.maybe_text(column)?.ok_or_else(|| DbError::column(column, "is null"))
     }
 
+    /// The column's text, `None` for null.
     pub fn maybe_text(&self, column: &str) -> Result<Option<String>, DbError> {
         match self.value(column)? {
             Value::Null => Ok(None),
@@ -105,10 +121,12 @@ impl Row {
         }
     }
 
+    /// The column's number; null is a mistake.
     pub fn int(&self, column: &str) -> Result<i64, DbError> {
         self.maybe_int(column)?.ok_or_else(|| DbError::column(column, "is null"))
     }
 
+    /// The column's number, `None` for null.
     pub fn maybe_int(&self, column: &str) -> Result<Option<i64>, DbError> {
         match self.value(column)? {
             Value::Null => Ok(None),
@@ -117,25 +135,41 @@ impl Row {
         }
     }
 
+    /// The column's truth; null is a mistake.
     pub fn bool(&self, column: &str) -> Result<bool, DbError> {
+        self.maybe_bool(column)?.ok_or_else(|| DbError::column(column, "is null"))
+    }
+
+    /// The column's truth, `None` for null.
+    pub fn maybe_bool(&self, column: &str) -> Result<Option<bool>, DbError> {
         match self.value(column)? {
-            Value::Bool(truth) => Ok(*truth),
-            Value::Int(number @ (0 | 1)) => Ok(*number == 1),
+            Value::Null => Ok(None),
+            Value::Bool(truth) => Ok(Some(*truth)),
+            Value::Int(number @ (0 | 1)) => Ok(Some(*number == 1)),
             _ => Err(DbError::column(column, "is not a boolean")),
         }
     }
 
+    /// The column's bytes; null is a mistake.
     pub fn bytes(&self, column: &str) -> Result<Vec<u8>, DbError> {
+        self.maybe_bytes(column)?.ok_or_else(|| DbError::column(column, "is null"))
+    }
+
+    /// The column's bytes, `None` for null.
+    pub fn maybe_bytes(&self, column: &str) -> Result<Option<Vec<u8>>, DbError> {
         match self.value(column)? {
-            Value::Bytes(bytes) => Ok(bytes.clone()),
+            Value::Null => Ok(None),
+            Value::Bytes(bytes) => Ok(Some(bytes.clone())),
             _ => Err(DbError::column(column, "is not bytes")),
         }
     }
 
+    /// The column's instant; null is a mistake.
     pub fn instant(&self, column: &str) -> Result<Timestamp, DbError> {
         self.int(column).map(Timestamp::from_millis)
     }
 
+    /// The column's instant, `None` for null.
     pub fn maybe_instant(&self, column: &str) -> Result<Option<Timestamp>, DbError> {
         Ok(self.maybe_int(column)?.map(Timestamp::from_millis))
     }

@@ -1,0 +1,67 @@
+//! Which database, and how patient to be with it.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Where the database is, and its limits. `Debug` shows no URL: it may hold a password.
+#[derive(Clone, Debug)]
+pub struct DatabaseOptions {
+    /// `sqlite:PATH`, or `postgres://user:password@host1:5432,host2:5432/name?sslmode=verify-full`.
+    pub url: SecretString,
+    /// How long a caller waits for a connection, or for SQLite's write lock while another process
+    /// holds it, before it is told [`Unavailable`](super::DbError::Unavailable). Default 900 ms.
+    pub wait_within: Duration,
+    /// How long a read by key may take in all. Default 900 ms.
+    pub read_within: Duration,
+    /// How long a list or search may take in all. Default 5 s.
+    pub list_within: Duration,
+    /// PostgreSQL: how long the answer to a change may take before its outcome is called unknown;
+    /// waiting for a row's lock ends a second earlier, with nothing done. Default 5 s.
+    pub write_within: Duration,
+    /// SQLite: so many changes may wait for the writer; more are told to come back. Default 4,096.
+    pub queue: usize,
+    /// SQLite: at most so many changes are committed together. Default 256.
+    pub batch: usize,
+    /// SQLite: a change that touches or answers more rows is undone, because everyone waits for
+    /// the one writer. Default 10,000.
+    pub rows_per_change: usize,
+    /// PostgreSQL: connections for changes of one statement, and as many again for changes of
+    /// several. Default 8.
+    pub write_connections: usize,
+    /// PostgreSQL: connections shared by all reads by key. Default 2.
+    pub read_connections: usize,
+    /// Lists and searches at a time, on either engine. Default 4.
+    pub list_connections: usize,
+}
+
+impl DatabaseOptions {
+    /// The database at `url`, with the defaults.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            wait_within: Duration::from_millis(900),
+            read_within: Duration::from_millis(900),
+            list_within: Duration::from_secs(5),
+            write_within: Duration::from_secs(5),
+            queue: 4096,
+            batch: 256,
+            rows_per_change: 10_000,
+            write_connections: 8,
+            read_connections: 2,
+            list_connections: 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let options = DatabaseOptions::new("postgres://me:hunter2@localhost/x");
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

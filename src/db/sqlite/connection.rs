@@ -1,0 +1,167 @@
+//! One SQLite connection: its settings, its statements, and what its errors mean.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::ffi::ErrorCode;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{OpenFlags, ToSql};
+
+use super::super::change::{DbError, Statement};
+use super::super::text::{self, TextKey};
+use super::super::value::{Row, Value};
+
+/// Prepared statements kept on a connection: more than there are texts.
+const STATEMENTS: usize = 512;
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    Write,
+    Read,
+}
+
+/// A connection with its statement texts, used by one thread at a time.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) raw: rusqlite::Connection,
+    texts: HashMap<TextKey, Text>,
+}
+
+#[derive(Debug)]
+struct Text {
+    sql: String,
+    columns: Arc<[Box<str>]>,
+}
+
+/// Why a statement did not run.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Engine(rusqlite::Error),
+    Mistake(String),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl Connection {
+    pub(super) fn open(path: &Path, purpose: Purpose, busy: Duration) -> Result<Self, DbError> {
+        Self::open_raw(path, purpose, busy).map_err(|error| explain(&error))
+    }
+
+    fn open_raw(path: &Path, purpose: Purpose, busy: Duration) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let raw = rusqlite::Connection::open_with_flags(path, flags)?;
+        raw.busy_timeout(busy)?;
+        raw.set_prepared_statement_cache_capacity(STATEMENTS);
+        // FULL makes a commit wait for the disk. Checkpoints have a thread of their own, so that no
+        // commit has to do one on its way.
+        raw.execute_batch(
+            "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off; \
+             pragma temp_store = memory; pragma cache_size = -16000",
+        )?;
+        raw.query_row("pragma wal_autocheckpoint = 0", [], |_| Ok(()))?;
+        if purpose == Purpose::Read {
+            raw.execute_batch("pragma query_only = on")?;
+        }
+        Ok(Self { raw, texts: HashMap::new() })
+    }
+
+    /// Runs a statement to its end and collects its rows, at most `limit` of them.
+    pub(super) fn run(&mut self, statement: &Statement, limit: usize) -> Result<Vec<Row>, Problem> {
+        let text = self
+            .texts
+            .entry(text::key(statement.sql))
+            .or_insert_with(|| Text { sql: text::numbered(statement.sql), columns: Arc::from([]) });
+        let mut prepared = self.raw.prepare_cached(&text.sql)?;
+        if prepared.parameter_count() != statement.params.len() {
+            return Err(Problem::Mistake(format!(
+                "{} parameters where the statement has {}",
+                statement.params.len(),
+                prepared.parameter_count()
+            )));
+        }
+        // A migration may have changed what `returning *` means since the text was first seen.
+        if !prepared.column_names().eq(text.columns.iter().map(|name| &**name)) {
+            text.columns = prepared.column_names().map(Box::from).collect();
+        }
+        for (value, index) in statement.params.iter().zip(1..) {
+            prepared.raw_bind_parameter(index, Parameter(value))?;
+        }
+        let mut found = Vec::new();
+        let mut rows = prepared.raw_query();
+        while let Some(row) = rows.next()? {
+            if found.len() == limit {
+                return Err(Problem::Mistake(format!("more than {limit} rows")));
+            }
+            found.push(read(row, &text.columns)?);
+        }
+        Ok(found)
+    }
+}
+
+fn read(row: &rusqlite::Row<'_>, columns: &Arc<[Box<str>]>) -> Result<Row, Problem> {
+    let mut values = Vec::with_capacity(columns.len());
+    for (index, name) in columns.iter().enumerate() {
+        values.push(match row.get_ref(index)? {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(number) => Value::Int(number),
+            ValueRef::Text(bytes) => Value::Text(
+                std::str::from_utf8(bytes)
+                    .map_err(|_| Problem::Mistake(format!("column {name} is not UTF-8")))?
+                    .to_owned(),
+            ),
+            ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+            ValueRef::Real(_) => {
+                return Err(Problem::Mistake(format!("column {name} is a floating-point number")));
+            }
+        });
+    }
+    Ok(Row::new(Arc::clone(columns), values))
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Bool(truth) => ValueRef::Integer(i64::from(*truth)),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl Problem {
+    /// What it means when nothing of the statement stays.
+    pub(super) fn explain(&self) -> DbError {
+        match self {
+            Self::Engine(error) => explain(error),
+            Self::Mistake(what) => DbError::Failed(what.clone()),
+        }
+    }
+}
+
+/// SQLite's messages name tables and columns, never values.
+pub(super) fn explain(error: &rusqlite::Error) -> DbError {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OperationInterrupted,
+        ) => DbError::Unavailable(error.to_string()),
+        _ => DbError::Failed(error.to_string()),
+    }
+}

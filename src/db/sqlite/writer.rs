@@ -1,0 +1,202 @@
+//! The one thread that writes: every change that waits is committed with the others, by one fsync.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use metrics::histogram;
+use tokio::sync::oneshot;
+
+use super::super::change::{Applied, Change, DbError};
+use super::super::waited;
+use super::connection::{Connection, Problem, explain};
+
+/// A batch that has run for so long is committed, whoever else waits.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+/// After so many statements the log is copied into the database, off this thread.
+const CHECKPOINT_EVERY: usize = 1000;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Change(Waiting),
+    Script { sql: String, answer: oneshot::Sender<Result<(), DbError>> },
+    Close(oneshot::Sender<()>),
+}
+
+/// A change whose caller waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) change: Change,
+    pub(super) since: Instant,
+    pub(super) answer: Answer,
+}
+
+type Answer = oneshot::Sender<Result<Applied, DbError>>;
+
+/// A change that ran in the transaction that is still open: not to be answered before COMMIT.
+struct Ran {
+    result: Result<Applied, DbError>,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) jobs: Receiver<Job>,
+    pub(super) checkpoint: SyncSender<()>,
+    pub(super) batch: usize,
+    pub(super) rows_per_change: usize,
+    pub(super) statements: usize,
+}
+
+impl Writer {
+    /// Works until it is told to close, or until nobody is left who could ask for anything.
+    pub(super) fn run(mut self) {
+        let mut left_over = None;
+        let closed = loop {
+            let Some(job) = left_over.take().or_else(|| self.jobs.recv().ok()) else { break None };
+            match job {
+                Job::Change(first) => left_over = self.commit_together(first),
+                Job::Script { sql, answer } => {
+                    let result = self.connection.raw.execute_batch(&sql).map_err(|error| explain(&error));
+                    let _ = answer.send(result);
+                }
+                Job::Close(closed) => break Some(closed),
+            }
+        };
+        // Best effort: what is in the log is durable as it is.
+        let _ = self.connection.raw.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
+        drop(self.connection);
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
+    }
+
+    /// Runs `first` and every change that waits, commits them, and answers them. A job of another
+    /// kind that was met ends the batch and is handed back.
+    fn commit_together(&mut self, first: Waiting) -> Option<Job> {
+        if let Err(error) = self.connection.raw.execute_batch("begin immediate") {
+            let _ = first.answer.send(Err(explain(&error)));
+            return None;
+        }
+        let started = Instant::now();
+        let mut ran = Vec::new();
+        let mut next = first;
+        let left_over = loop {
+            waited("change", next.since.elapsed());
+            let result = self.run_one(&next.change);
+            ran.push(Ran { result, answer: next.answer });
+            // A full disk, for one, rolls back everything and not the statement alone.
+            if self.connection.raw.is_autocommit() {
+                refuse_all(ran, &lost("the transaction was rolled back"));
+                return None;
+            }
+            if ran.len() >= self.batch || started.elapsed() > BATCH_TIME {
+                break None;
+            }
+            match self.jobs.try_recv() {
+                Ok(Job::Change(waiting)) => next = waiting,
+                Ok(other) => break Some(other),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break None,
+            }
+        };
+        self.commit(ran);
+        left_over
+    }
+
+    fn commit(&mut self, ran: Vec<Ran>) {
+        match self.connection.raw.execute_batch("commit") {
+            Ok(()) => {
+                histogram!("vestibule_db_batch_size").record(u32::try_from(ran.len()).unwrap_or(u32::MAX));
+                for Ran { result, answer } in ran {
+                    let _ = answer.send(result);
+                }
+                if self.statements >= CHECKPOINT_EVERY {
+                    self.statements = 0;
+                    let _ = self.checkpoint.try_send(());
+                }
+            }
+            Err(error) if self.bury() => refuse_all(ran, &explain_commit(&error)),
+            Err(error) => refuse_all(ran, &DbError::UnknownOutcome(error.to_string())),
+        }
+    }
+
+    /// After a failed COMMIT: makes sure that what it wrote never comes back.
+    ///
+    /// If fsync failed, the frames of the transaction stand in the log, complete with their commit
+    /// mark. No connection sees them, but whoever recovers the log after a crash would. The next
+    /// commit is written over them, and its checksum breaks the chain for what is left of them. So
+    /// nothing happened for certain only once a later commit has succeeded.
+    fn bury(&mut self) -> bool {
+        let raw = &self.connection.raw;
+        if !raw.is_autocommit() && raw.execute_batch("rollback").is_err() {
+            return false;
+        }
+        let version = raw.query_row("pragma user_version", [], |row| row.get::<_, i32>(0));
+        version.is_ok_and(|version| {
+            raw.execute_batch(&format!("pragma user_version = {}", version.wrapping_add(1))).is_ok()
+        })
+    }
+
+    /// Runs one change inside the open transaction; if it fails nothing of it stays.
+    fn run_one(&mut self, change: &Change) -> Result<Applied, DbError> {
+        self.statements += change.statements.len();
+        self.connection.raw.execute_batch("savepoint one").map_err(|error| explain(&error))?;
+        let result = self.run_statements(change);
+        let end = if result.is_ok() { "release one" } else { "rollback to one; release one" };
+        if let Err(error) = self.connection.raw.execute_batch(end) {
+            // The change can neither stay nor go alone: all of the transaction goes, and the
+            // caller of this function sees that it is gone.
+            let _ = self.connection.raw.execute_batch("rollback");
+            return Err(explain(&error));
+        }
+        result
+    }
+
+    fn run_statements(&mut self, change: &Change) -> Result<Applied, DbError> {
+        let too_many = |limit| DbError::Failed(format!("the change touches more than {limit} rows"));
+        let before = self.connection.raw.total_changes();
+        let mut answers = Vec::with_capacity(change.statements.len());
+        for statement in &change.statements {
+            let rows = self
+                .connection
+                .run(statement, self.rows_per_change)
+                .map_err(|problem: Problem| problem.explain())?;
+            if let (Some(demand), true) = (statement.demand, rows.is_empty()) {
+                return Err(DbError::Refused(demand));
+            }
+            let touched = self.connection.raw.total_changes() - before;
+            if usize::try_from(touched).is_ok_and(|touched| touched > self.rows_per_change) {
+                return Err(too_many(self.rows_per_change));
+            }
+            answers.push(rows);
+        }
+        Ok(Applied(answers))
+    }
+}
+
+fn lost(what: &str) -> DbError {
+    DbError::Unavailable(what.to_owned())
+}
+
+fn explain_commit(error: &rusqlite::Error) -> DbError {
+    match explain(error) {
+        // A constraint that is checked at COMMIT would be one change's mistake and fail them all.
+        DbError::Failed(what) => DbError::Unavailable(what),
+        other => other,
+    }
+}
+
+/// Answers a batch of which nothing happened, or perhaps all. Even a refusal is not passed on: it
+/// may rest on what a neighbour did in the transaction that is no more.
+fn refuse_all(ran: Vec<Ran>, error: &DbError) {
+    for Ran { result, answer } in ran {
+        let verdict = match (error, result) {
+            (DbError::UnknownOutcome(what), Ok(_)) => DbError::UnknownOutcome(what.clone()),
+            (DbError::UnknownOutcome(what) | DbError::Unavailable(what), _) => lost(what),
+            (other, _) => lost(&other.to_string()),
+        };
+        let _ = answer.send(Err(verdict));
+    }
+}
