@@ -2,6 +2,7 @@
 #![deny(clippy::unwrap_used)]
 
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod db;
 pub mod passwords;

@@ -152,7 +152,7 @@ pub enum LogFormat {
 pub enum Argon2Implementation {
     /// The `argon2-rust` crate: picks AVX-512, AVX2, SSE2 or NEON at run time.
     Argon2Rust,
-    /// The `argon2` crate of `RustCrypto`.
+    /// The `argon2` crate of RustCrypto.
     Argon2,
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use self::connection::{Admission, Peer};
 pub use self::tls::Tls;
 use crate::config::Config;
+use crate::telemetry;
 
 /// Connections the operator listener holds at once, whatever happens on the public one.
 const OPERATOR_CONNECTIONS: usize = 256;
@@ -200,8 +201,10 @@ impl Bound {
             format!("{key}: cannot listen on {address}; choose another address, or stop what is using it")
         })?;
         let address = listener.local_addr().context("a socket without an address")?;
-        let open =
-            metrics::gauge!("vestibule_http_connections", "listener" => key.trim_end_matches("_listen"));
+        // A gauge asked for before there is a recorder counts for nobody.
+        let _recorder = telemetry::metrics();
+        let name = if key == "listen" { "public" } else { "operator" };
+        let open = metrics::gauge!("vestibule_http_connections", "listener" => name);
         let admission = Admission::new(listener, connections, config.idle_timeout(), open);
         Ok(Self { admission, address, tls, header_timeout: config.header_timeout() })
     }

@@ -1,5 +1,6 @@
 //! Log lines: one event, one line, whatever a client put into it.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
@@ -94,7 +95,7 @@ impl<W: Write> Write for OneLine<W> {
             for character in text.chars() {
                 if breaks_a_line(character) {
                     // As JSON writes it; in a human's line it reads as well.
-                    line.push_str(&format!("\\u{:04x}", u32::from(character)));
+                    write!(line, "\\u{:04x}", u32::from(character)).map_err(io::Error::other)?;
                 } else {
                     line.push(character);
                 }

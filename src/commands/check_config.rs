@@ -1,0 +1,160 @@
+//! `vestibule check-config`: everything that can be known to be wrong without starting.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::Global;
+use crate::config::{Config, Source};
+use crate::listeners::Tls;
+
+pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    let config = global.load()?;
+    match global.config_file() {
+        Some(path) => writeln!(out, "# {} and the environment", path.display())?,
+        None => writeln!(out, "# the environment; there is no configuration file")?,
+    }
+    print_effective(&config, out)?;
+    for warning in warnings(&config) {
+        writeln!(out, "# warning: {warning}")?;
+    }
+    let problems = problems(&config);
+    if !problems.is_empty() {
+        bail!("the configuration cannot be served:\n  - {}", problems.join("\n  - "));
+    }
+    writeln!(out, "# the configuration is good")?;
+    Ok(())
+}
+
+fn print_effective(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+    for entry in config.effective() {
+        let unset = entry.value.is_empty() && entry.source == Source::Default;
+        let value = if unset { "(not set)" } else { &entry.value };
+        writeln!(out, "{:<24} {:<44} # {}", entry.key, value, entry.source)?;
+    }
+    Ok(())
+}
+
+/// What would keep `serve` from starting.
+fn problems(config: &Config) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(config.public_url().err().map(|error| error.0.concat()));
+    match config.master_key_file() {
+        Ok(path) => problems.extend(private_file_problem("master_key_file", path)),
+        Err(error) => problems.extend(error.0),
+    }
+    problems.extend(Tls::load(config).err().map(|error| format!("{error:#}")));
+    problems
+}
+
+/// Why a file that only the service may read is not one.
+fn private_file_problem(key: &str, path: &Path) -> Option<String> {
+    let name = path.display();
+    let facts = match File::open(path).and_then(|file| file.metadata()) {
+        Ok(facts) => facts,
+        Err(error) => return Some(format!("{key}: cannot read {name}: {error}")),
+    };
+    let mode = facts.permissions().mode() & 0o777;
+    if !facts.is_file() {
+        Some(format!("{key}: {name} is not a file"))
+    } else if mode & 0o077 != 0 {
+        Some(format!("{key}: others than its owner can use {name} (mode {mode:04o}); run chmod 600 {name}"))
+    } else if facts.len() == 0 {
+        Some(format!("{key}: {name} is empty; `vestibule init` writes one"))
+    } else {
+        None
+    }
+}
+
+/// What will work and is likely not meant.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let database = config.effective().iter().find(|entry| entry.key == "database_url");
+    if let Some(Source::File(path)) = database.map(|entry| &entry.source) {
+        let mode = fs::metadata(path).map_or(0, |facts| facts.permissions().mode() & 0o777);
+        if mode & 0o007 != 0 && database.is_some_and(|entry| entry.value.contains("***")) {
+            warnings.push(format!(
+                "everybody on this machine can read {}, which may hold the database's password; run chmod 640 {0}",
+                path.display()
+            ));
+        }
+    }
+    if config.allow_plain_http && config.tls_certificate_file.is_none() {
+        warnings.push(
+            "plain HTTP is allowed off this machine: a proxy must end TLS, and the network behind it be yours".to_owned(),
+        );
+    }
+    if let Some(most) = open_files_limit().filter(|most| *most < config.max_connections + 300) {
+        warnings.push(format!(
+            "this process may open {most} files, too few for max_connections = {}; raise ulimit -n (LimitNOFILE=)",
+            config.max_connections
+        ));
+    }
+    warnings
+}
+
+/// How many files this process may hold open, where Linux says it.
+fn open_files_limit() -> Option<usize> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> (String, Result<(), String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vestibule.toml");
+        fs::write(&path, text).unwrap();
+        let config = Config::load(Some(&path), std::iter::empty()).unwrap();
+        let mut out = Vec::new();
+        print_effective(&config, &mut out).unwrap();
+        let problems = problems(&config);
+        let outcome = if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) };
+        (String::from_utf8(out).unwrap(), outcome)
+    }
+
+    #[test]
+    fn what_is_in_effect_is_shown_with_its_source_and_without_secrets() {
+        let (text, _) = checked("database_url = \"postgres://u:hunter2@h/v\"\n");
+        assert!(text.contains("postgres://***@h/v") && !text.contains("hunter2"), "{text}");
+        assert!(text.lines().next().unwrap().contains("/vestibule.toml"), "{text}");
+        assert!(
+            text.lines().any(|line| line.starts_with("listen ") && line.ends_with("# default")),
+            "{text}"
+        );
+        assert!(text.contains("(not set)"));
+    }
+
+    #[test]
+    fn r145_a_master_key_file_that_is_missing_empty_or_open_to_others_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let problem = || private_file_problem("master_key_file", &path).unwrap_or_default();
+        assert!(problem().contains("No such file"));
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(problem().contains("mode 0640") && problem().contains("chmod 600"), "{}", problem());
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(problem().contains("is empty"));
+        fs::write(&path, "x").unwrap();
+        assert_eq!(problem(), "");
+        assert!(private_file_problem("master_key_file", folder.path()).unwrap().contains("is not a file"));
+    }
+
+    #[test]
+    fn everything_that_serve_needs_and_lacks_is_listed_together() {
+        let (_, outcome) = checked(
+            "database_url = \"sqlite:a\"\ntls_key_file = \"/no/key\"\ntls_certificate_file = \"/no/certificate\"\n",
+        );
+        let problems = outcome.unwrap_err();
+        for part in ["public_url is not set", "master_key_file is not set", "cannot read /no/certificate"] {
+            assert!(problems.contains(part), "{problems}");
+        }
+    }
+}

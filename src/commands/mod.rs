@@ -1,0 +1,142 @@
+//! The command line: what there is to run, and how its outcome is told.
+
+mod check_config;
+mod version;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::version as build;
+
+/// The configuration that is read when none is named and it exists.
+const DEFAULT_CONFIG: &str = "vestibule.toml";
+
+const ENVIRONMENT: &str = "\
+Examples:
+  vestibule check-config
+  vestibule --config /etc/vestibule/vestibule.toml check-config
+
+Environment:
+  VESTIBULE_<KEY>        sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
+  VESTIBULE_<KEY>_FILE   names a file that holds a secret key's value, as VESTIBULE_DATABASE_URL_FILE
+
+config.example.toml explains every key.";
+
+/// A self-hosted, multi-tenant customer session service.
+#[derive(Debug, Parser)]
+#[command(name = "vestibule", version = build::FULL, after_help = ENVIRONMENT)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The configuration file [default: ./vestibule.toml, if there is one]
+    #[arg(long, short, global = true, value_name = "PATH", env = "VESTIBULE_CONFIG", hide_env_values = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration and its files, and show what is in effect
+    CheckConfig,
+    /// Show the version and the commit it was built from
+    Version,
+}
+
+impl Command {
+    fn run(&self, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+        match self {
+            Self::CheckConfig => check_config::run(global, out),
+            Self::Version => version::run(out),
+        }
+    }
+}
+
+impl Global {
+    /// The file to read: the named one, which must be there, or the default one, which need not.
+    fn config_file(&self) -> Option<&Path> {
+        let default = || Some(Path::new(DEFAULT_CONFIG)).filter(|path| path.exists());
+        self.config.as_deref().or_else(default)
+    }
+
+    /// The configuration of this process.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config_file(), config::process_environment())?)
+    }
+}
+
+/// Runs the program: 0 when all went well, 1 after an error, 2 when the command line cannot be understood.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let outcome = cli.command.run(&cli.global, &mut out).and_then(|()| Ok(out.flush()?));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who read our output has seen enough, as `head` does.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", describe(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// An error for people: what failed, and below it why, down to the first cause.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str("\n  because: ");
+        text.push_str(&cause.to_string());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_configuration_can_be_named_before_and_after_the_command() {
+        for line in [["vestibule", "--config", "a", "version"], ["vestibule", "version", "--config", "a"]] {
+            assert_eq!(Cli::try_parse_from(line).unwrap().global.config, Some("a".into()));
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = anyhow::anyhow!("no such file").context("cannot read the key").context("cannot start");
+        let text = "error: cannot start\n  because: cannot read the key\n  because: no such file";
+        assert_eq!(describe(&error), text);
+    }
+
+    #[test]
+    fn a_broken_pipe_is_no_error() {
+        assert!(is_broken_pipe(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
+    }
+}
