@@ -126,6 +126,9 @@ impl Config {
         };
         if config.hash_threads == 0 {
             config.hash_threads = std::thread::available_parallelism().map_or(1, usize::from);
+            if let Some(shown) = config.effective.iter_mut().find(|entry| entry.key == "hash_threads") {
+                shown.value = format!("0 (here {})", config.hash_threads);
+            }
         }
         config
     }
