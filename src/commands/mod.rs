@@ -1,14 +1,16 @@
 //! The command line: what there is to run, and how its outcome is told.
 
 mod check_config;
+mod out;
 mod version;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::out::Out;
 use crate::config::{self, Config};
 use crate::version as build;
 
@@ -82,21 +84,15 @@ impl Global {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let mut out = io::stdout().lock();
+    let mut out = Out::stdout();
     let outcome = cli.command.run(&cli.global, &mut out).and_then(|()| Ok(out.flush()?));
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        // Who read our output has seen enough, as `head` does.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(error) if !out.reader_left => {
             eprintln!("{}", describe(&error));
             ExitCode::FAILURE
         }
+        _ => ExitCode::SUCCESS,
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// An error for people: what failed, and below it why, down to the first cause.
@@ -132,11 +128,5 @@ mod tests {
         let error = anyhow::anyhow!("no such file").context("cannot read the key").context("cannot start");
         let text = "error: cannot start\n  because: cannot read the key\n  because: no such file";
         assert_eq!(describe(&error), text);
-    }
-
-    #[test]
-    fn a_broken_pipe_is_no_error() {
-        assert!(is_broken_pipe(&io::Error::from(io::ErrorKind::BrokenPipe).into()));
-        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
     }
 }
