@@ -1,7 +1,12 @@
 //! The command line: what there is to run, and how its outcome is told.
 
 mod check_config;
+mod demo;
+mod init;
+mod migrate;
 mod out;
+mod serve;
+mod start;
 mod version;
 
 use std::io::Write;
@@ -19,8 +24,10 @@ const DEFAULT_CONFIG: &str = "vestibule.toml";
 
 const ENVIRONMENT: &str = "\
 Examples:
-  vestibule check-config
-  vestibule --config /etc/vestibule/vestibule.toml check-config
+  vestibule demo                                      try it
+  vestibule init --tenant acme --admin ada@acme.test  begin an installation with a first tenant
+  vestibule check-config                              what is in effect, and what is wrong with it
+  vestibule --config /etc/vestibule/vestibule.toml serve
 
 Environment:
   VESTIBULE_<KEY>        sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
@@ -49,6 +56,14 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try it: serve the documented example from an embedded database
+    Demo(demo::Demo),
+    /// Begin an installation: a configuration, a master key and, on request, the first tenant
+    Init(init::Init),
+    /// Serve
+    Serve,
+    /// Bring the database's schema up to this version's
+    Migrate,
     /// Check the configuration and its files, and show what is in effect
     CheckConfig,
     /// Show the version and the commit it was built from
@@ -58,6 +73,10 @@ enum Command {
 impl Command {
     fn run(&self, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
         match self {
+            Self::Demo(demo) => demo::run(demo, global, out),
+            Self::Init(init) => init::run(init, global, out),
+            Self::Serve => serve::run(global),
+            Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
             Self::Version => version::run(out),
         }

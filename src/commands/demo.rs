@@ -1,0 +1,289 @@
+//! `vestibule demo`: the documented call works, on this machine, a moment later.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use secrecy::SecretString;
+
+use super::Global;
+use super::init::explain;
+use super::start::{open_app, open_database, password_options, runtime, serve, telemetry};
+use crate::access_tokens::TokenType;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::customers::store::NewCustomer;
+use crate::customers::{CustomerKind, CustomerStatus};
+use crate::db::Database;
+use crate::flows::{CreateUser, NewTenant, create_tenant};
+use crate::ids::{CustomerId, NIL, TenantId, UserId};
+use crate::installation;
+use crate::listeners::Listeners;
+use crate::passwords::{PasswordHash, hash_blocking};
+use crate::secrets::MasterKeys;
+use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings};
+use crate::users::store::NewUser;
+use crate::users::{LoginName, Phone, UserKind};
+
+/// The documented example (contract.md §1). Everybody knows these: they are for the demo alone.
+const SLUG: &str = "tenant-demo-001";
+const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+const TENANT_KEY: &str = "a1B2c3D4e5F6g7H8i9J0kLmNopQr";
+const TENANT_SECRET: &str = "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh";
+const PASSWORD: &str = "SecurePass123!";
+
+/// Who can log in to the demo.
+struct Person {
+    family: Family,
+    customer: &'static str,
+    customer_name: &'static str,
+    user: &'static str,
+    email: &'static str,
+    first_name: &'static str,
+    last_name: &'static str,
+    role: &'static str,
+}
+
+const PEOPLE: [Person; 3] = [
+    Person {
+        family: Family::Individual,
+        customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d001",
+        customer_name: "Ada Customer",
+        user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001",
+        email: "customer.login.123456@example.test",
+        first_name: "Ada",
+        last_name: "Customer",
+        role: "USER",
+    },
+    Person {
+        family: Family::Organization,
+        customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d002",
+        customer_name: "Example Trading Ltd",
+        user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d002",
+        email: "business.login.123456@example.test",
+        first_name: "Bo",
+        last_name: "Business",
+        role: "USER",
+    },
+    Person {
+        family: Family::Admin,
+        customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d003",
+        customer_name: "Demo Tenant",
+        user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d003",
+        email: "staff.login.123456@example.test",
+        first_name: "Sam",
+        last_name: "Staff",
+        role: "ADMIN",
+    },
+];
+
+/// What `demo` takes.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where the demo keeps its data
+    #[arg(long, value_name = "DIR", default_value = "vestibule-demo")]
+    data: PathBuf,
+    /// Where customers' apps reach it: an address of this machine alone
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where the operator reaches it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    operator_listen: SocketAddr,
+}
+
+pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    ensure!(global.config.is_none(), "the demo has a configuration of its own; leave --config out");
+    for (name, address) in [("--listen", demo.listen), ("--operator-listen", demo.operator_listen)] {
+        ensure!(
+            address.ip().is_loopback(),
+            "{name} {address}: the demo's secrets are known to everybody, so it listens on 127.0.0.1 or [::1] only"
+        );
+    }
+    let key_file = demo.prepare_folder()?;
+    let config = demo.configuration(&key_file)?;
+    let master = MasterKeys::load(&key_file)?;
+    let metrics = telemetry(&config)?;
+    runtime()?.block_on(async {
+        let db = open_database(&config).await?;
+        db.migrate().await?;
+        let fresh = furnish(&db, &master, &config).await?;
+        let listeners = Listeners::bind(&config).await?;
+        let app = open_app(&config, master, db).await?;
+        let bases = (listeners.public_base(), listeners.operator_base());
+        demo.print(out, fresh, &bases)?;
+        out.flush()?;
+        serve(app, listeners, metrics).await
+    })
+}
+
+impl Demo {
+    fn prepare_folder(&self) -> anyhow::Result<PathBuf> {
+        let shown = self.data.display();
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data)
+            .with_context(|| format!("--data {shown}: cannot be made"))?;
+        let key_file = self.data.join("master.key");
+        if !key_file.exists() {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file)?;
+            file.write_all(MasterKeys::generate().as_bytes())?;
+        }
+        Ok(key_file)
+    }
+
+    fn configuration(&self, key_file: &Path) -> anyhow::Result<Config> {
+        let database = format!("sqlite:{}", self.data.join("vestibule.db").display());
+        let settings = [
+            ("DATABASE_URL", database),
+            ("PUBLIC_URL", format!("http://{}", self.listen)),
+            ("MASTER_KEY_FILE", key_file.display().to_string()),
+            ("LISTEN", self.listen.to_string()),
+            ("OPERATOR_LISTEN", self.operator_listen.to_string()),
+            ("PUBLIC_DOCS", "true".to_owned()),
+            ("LOG_FORMAT", "human".to_owned()),
+        ];
+        let settings = settings.into_iter().map(|(key, value)| (format!("VESTIBULE_{key}"), value));
+        Ok(Config::load(None, settings)?)
+    }
+
+    fn print(&self, out: &mut dyn Write, fresh: bool, bases: &(String, String)) -> std::io::Result<()> {
+        let (public, operator) = bases;
+        let word = if fresh { "new, in" } else { "found in" };
+        writeln!(out, "Vestibule's demo is ready; its data is {word} {}.\n", self.data.display())?;
+        writeln!(out, "Log in:\n\n{}\n", curl(public, &PEOPLE[0]))?;
+        writeln!(out, "Who can log in (password {PASSWORD}):")?;
+        for person in &PEOPLE {
+            let Person { family, customer, user, email, .. } = person;
+            writeln!(
+                out,
+                "  {:<13} {email}\n                customer {customer}\n                user     {user}",
+                family.as_str()
+            )?;
+        }
+        writeln!(
+            out,
+            "\nThe tenant is {SLUG}, {TENANT}.\n\nWhat to try next:\n  \
+             {public}/docs                                 every call, to try in the browser\n  \
+             {public}/t/{SLUG}/.well-known/jwks.json   the keys that verify the token\n  \
+             GET and DELETE …/sessions/<sessionId> with `Authorization: Bearer <token>` and X-Tenant-ID\n  \
+             five wrong passwords: the name is locked for 30 minutes, and so is one that nobody has\n  \
+             {operator}/metrics                            what Prometheus sees\n\n\
+             Everybody knows these secrets: this is a demo. A real installation begins with `vestibule init`.\n\
+             Stop with Ctrl-C."
+        )
+    }
+}
+
+/// The documented call, ready to paste.
+fn curl(base: &str, person: &Person) -> String {
+    let email = person.email;
+    format!(
+        "curl --request POST \\\n  \
+         --url {base}/api/v2.1/customer/individual/{NIL}/users/{NIL}/sessions \\\n  \
+         --header 'Content-Type: application/json' \\\n  \
+         --header 'X-Forwarded-For: 127.0.0.1' --header 'X-Forwarded-From: client-app' \\\n  \
+         --header 'X-Tenant-ID: {SLUG}' --header 'deviceId: device-demo-001' --header 'platform: mobile' \\\n  \
+         --data '{{ \"username\": \"{email}\", \"password\": \"{PASSWORD}\",\n            \
+         \"tenantKey\": \"{TENANT_KEY}\", \"tenantSecret\": \"{TENANT_SECRET}\",\n            \
+         \"credentialType\": \"PASSWORD\", \"value\": \"{email}\",\n            \
+         \"tenantId\": \"{TENANT}\" }}'"
+    )
+}
+
+/// Makes the demo's tenant and people, unless they are there: whether they are new.
+async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow::Result<bool> {
+    if installation::is_demo(db).await? {
+        return Ok(false);
+    }
+    ensure!(
+        db.fetch(installation::store::find_any_tenant()).await?.is_empty(),
+        "the database in --data has tenants and is not a demo's; choose another folder"
+    );
+    let hash = hash_blocking(&password_options(config), &SecretString::from(PASSWORD))?;
+    let key = NewTenantKey::brought_along(KeyPurpose::Login, TENANT_KEY.to_owned(), TENANT_SECRET.to_owned());
+    let people: Vec<Furnished> =
+        PEOPLE.iter().map(Furnished::new).collect::<Option<_>>().context("demo ids")?;
+    let customers: Vec<_> = people.iter().filter_map(Furnished::customer).collect();
+    let users: Vec<_> = people.iter().map(|person| person.user(&hash)).collect();
+    let new = NewTenant {
+        id: TenantId::from_stored(TENANT.to_owned()),
+        slug: SLUG,
+        name: "Demo Tenant",
+        settings: Settings {
+            profile: Profile::Compatible,
+            key_optional: vec![Family::Admin],
+            token_type: TokenType::Jwt,
+            password_min_length: 8,
+            ..Settings::default()
+        },
+        keys: &[key],
+        house: &people[2].customer_id,
+        customers: &customers,
+        users: &users,
+        also: vec![installation::store::mark_demo()],
+    };
+    create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
+    Ok(true)
+}
+
+/// A person with what their rows borrow.
+struct Furnished {
+    person: &'static Person,
+    customer_id: CustomerId,
+    user_id: UserId,
+    name: LoginName,
+    roles: [String; 1],
+    phones: [Phone; 1],
+}
+
+impl Furnished {
+    fn new(person: &'static Person) -> Option<Self> {
+        Some(Self {
+            person,
+            customer_id: CustomerId::parse(person.customer)?,
+            user_id: UserId::parse(person.user)?,
+            name: LoginName::parse(person.email).ok()?,
+            roles: [person.role.to_owned()],
+            phones: [Phone {
+                phone_type: "MOBILE".to_owned(),
+                encoding: "E164".to_owned(),
+                number: "+37060000000".to_owned(),
+            }],
+        })
+    }
+
+    /// The customer to make; the staff's is the house, which is made with the tenant.
+    fn customer(&self) -> Option<NewCustomer<'_>> {
+        let kind = match self.person.family {
+            Family::Individual => CustomerKind::Individual,
+            Family::Organization => CustomerKind::Organization,
+            Family::Admin => return None,
+        };
+        let name = self.person.customer_name;
+        Some(NewCustomer { id: &self.customer_id, kind, house: false, status: CustomerStatus::Active, name })
+    }
+
+    fn user<'a>(&'a self, hash: &'a PasswordHash) -> CreateUser<'a> {
+        let staff = self.person.family == Family::Admin;
+        CreateUser {
+            username: self.name.clone(),
+            email_name: Some(self.name.clone()),
+            user: NewUser {
+                id: &self.user_id,
+                customer_id: &self.customer_id,
+                kind: if staff { UserKind::Staff } else { UserKind::Customer },
+                password_hash: Some(hash),
+                roles: &self.roles,
+                email: Some(self.person.email),
+                first_name: Some(self.person.first_name),
+                last_name: Some(self.person.last_name),
+                phones: &self.phones,
+            },
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Customers: individuals and organizations. A tenant's staff belong to its one house organization.
+
+pub mod store;
+
+/// What a customer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CustomerKind {
+    Individual,
+    Organization,
+}
+
+impl CustomerKind {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Individual => "individual",
+            Self::Organization => "organization",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Individual, Self::Organization].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Where a customer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CustomerStatus {
+    Active,
+    PendingActivation,
+    PendingVerification,
+    RegistrationCompleted,
+    Suspended,
+    Closed,
+}
+
+impl CustomerStatus {
+    const ALL: [Self; 6] = [
+        Self::Active,
+        Self::PendingActivation,
+        Self::PendingVerification,
+        Self::RegistrationCompleted,
+        Self::Suspended,
+        Self::Closed,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::PendingActivation => "pending_activation",
+            Self::PendingVerification => "pending_verification",
+            Self::RegistrationCompleted => "registration_completed",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// The word of the documentation (contract.md §1, `customerStatus`).
+    #[must_use]
+    pub const fn documented(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::PendingActivation => "PENDING_ACTIVATION",
+            Self::PendingVerification => "PENDING_VERIFICATION",
+            Self::RegistrationCompleted => "CS_REGISTRATION_COMPLETED",
+            Self::Suspended => "SUSPENDED",
+            Self::Closed => "CLOSED",
+        }
+    }
+
+    /// Whether its users may log in: also before activation, as the documented order has it.
+    #[must_use]
+    pub const fn admits(self) -> bool {
+        !matches!(self, Self::Suspended | Self::Closed)
+    }
+}

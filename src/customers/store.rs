@@ -1,0 +1,59 @@
+//! The customers' SQL.
+
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::ids::{CustomerId, TenantId};
+
+use super::{CustomerKind, CustomerStatus};
+
+/// A customer that is being made.
+#[derive(Clone, Debug)]
+pub struct NewCustomer<'a> {
+    pub id: &'a CustomerId,
+    pub kind: CustomerKind,
+    /// The tenant's own organization, whose users are its staff.
+    pub house: bool,
+    pub status: CustomerStatus,
+    pub name: &'a str,
+}
+
+/// Refused ("customer id") when the id has ever been used in this tenant.
+#[must_use]
+pub fn insert(tenant: &TenantId, customer: &NewCustomer<'_>, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into customers (tenant_id, id, kind, house, status, name, created_at, updated_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $7) on conflict do nothing returning id",
+    )
+    .bind(tenant)
+    .bind(customer.id)
+    .bind(customer.kind.as_str())
+    .bind(customer.house)
+    .bind(customer.status.as_str())
+    .bind(customer.name)
+    .bind(now)
+    .must_change("customer id")
+}
+
+/// The tenant's house organization.
+#[must_use]
+pub fn find_house(tenant: &TenantId) -> Statement {
+    Statement::new("select id from customers where tenant_id = $1 and house = true").bind(tenant)
+}
+
+/// Moves a customer to another status.
+#[must_use]
+pub fn set_status(
+    tenant: &TenantId,
+    customer: &CustomerId,
+    status: CustomerStatus,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update customers set status = $3, updated_at = $4 where tenant_id = $1 and id = $2 returning id",
+    )
+    .bind(tenant)
+    .bind(customer)
+    .bind(status.as_str())
+    .bind(now)
+    .must_change("customer")
+}

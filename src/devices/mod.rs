@@ -1,0 +1,3 @@
+//! Devices: where a user has logged in from.
+
+pub mod store;

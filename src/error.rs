@@ -1,0 +1,341 @@
+//! What can go wrong, once and for all: the variants are the API's error types.
+//!
+//! `docs/errors.md` and the examples in the OpenAPI document come from [`Error::catalogue`]. How an
+//! error becomes an HTTP answer stands in `http::envelope`.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::clock::Timestamp;
+use crate::db::DbError;
+
+/// After this many failures in a row a name is locked (contract.md §1; PCI DSS 8.3.4 allows ten).
+pub const MAX_ATTEMPTS: i64 = 5;
+
+/// How long a lock lasts, in minutes (PCI DSS 8.3.4).
+pub const LOCKOUT_MINUTES: i64 = 30;
+
+/// One thing that is wrong with one field (or header, or query parameter).
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field's name as the caller wrote it, or should have.
+    #[schema(example = "username")]
+    pub field: String,
+    /// What is wrong and what would be right.
+    #[schema(example = "is required: the login name or e-mail")]
+    pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// Every refusal that the API knows.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("Request validation failed")]
+    Validation(Vec<FieldError>),
+    #[error("Missing required header(s)")]
+    MissingHeaders(Vec<FieldError>),
+    /// Not even readable: broken JSON, a header twice, a query where none belongs.
+    #[error("Malformed request")]
+    Malformed(FieldError),
+    /// Every reason a stranger could learn from has this one answer (R001).
+    #[error("Authentication failed")]
+    Authentication { attempts: Option<i64> },
+    #[error("Account locked")]
+    Locked { until: Timestamp },
+    /// No access token, or one that is not (or no longer) good.
+    #[error("Authentication required")]
+    Token(TokenProblem),
+    /// Unknown, suspended, wrongly or not authenticated, or not from this origin: one answer (R045).
+    #[error("Invalid tenant")]
+    Tenant,
+    #[error("Not found")]
+    NotFound,
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    #[error("Request too large")]
+    TooLarge { limit: usize },
+    #[error("Request took too long to arrive")]
+    Timeout,
+    #[error("Unsupported media type")]
+    MediaType,
+    /// More logins at once than can be hashed in time.
+    #[error("Too busy")]
+    Overloaded { retry_after: u64 },
+    /// The database is away or did not say whether it wrote.
+    #[error("Temporarily unavailable")]
+    Unavailable(#[source] anyhow::Error),
+    #[error("Internal error")]
+    Internal(#[from] anyhow::Error),
+}
+
+/// Why a bearer was not accepted, as far as its sender may know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenProblem {
+    /// There was none: RFC 6750 §3.1 answers a challenge without an error code.
+    Missing,
+    /// It is not a token of ours, is expired, or its session has ended.
+    Invalid,
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable(_) | DbError::UnknownOutcome(_) => Self::Unavailable(error.into()),
+            DbError::Refused(_) | DbError::Failed(_) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl Error {
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Validation(vec![FieldError::new(field, message)])
+    }
+
+    pub fn malformed(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Malformed(FieldError::new(field, message))
+    }
+
+    /// The HTTP status and the `errorType`.
+    #[must_use]
+    pub fn parts(&self) -> (u16, &'static str) {
+        match self {
+            Self::Validation(_) => (400, "VALIDATION"),
+            Self::MissingHeaders(_) => (400, "MISSING_HEADERS"),
+            Self::Malformed(_) => (400, "MALFORMED_REQUEST"),
+            Self::Authentication { .. } | Self::Locked { .. } => (401, "AUTHENTICATION"),
+            Self::Token(_) => (401, "TOKEN"),
+            Self::Tenant => (403, "TENANT"),
+            Self::NotFound => (404, "NOT_FOUND"),
+            Self::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED"),
+            Self::Timeout => (408, "REQUEST_TIMEOUT"),
+            Self::TooLarge { .. } => (413, "PAYLOAD_TOO_LARGE"),
+            Self::MediaType => (415, "UNSUPPORTED_MEDIA_TYPE"),
+            Self::Internal(_) => (500, "INTERNAL"),
+            Self::Overloaded { .. } => (503, "OVERLOADED"),
+            Self::Unavailable(_) => (503, "UNAVAILABLE"),
+        }
+    }
+
+    /// Seconds for `Retry-After` (RFC 9110 §10.2.3), where trying again is the remedy.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { retry_after } => Some(*retry_after),
+            Self::Unavailable(_) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// `WWW-Authenticate` of a 401 (RFC 9110 §11.6.1, RFC 6750 §3).
+    #[must_use]
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Token(TokenProblem::Invalid) => Some("Bearer error=\"invalid_token\""),
+            Self::Token(TokenProblem::Missing) | Self::Authentication { .. } | Self::Locked { .. } => {
+                Some("Bearer")
+            }
+            _ => None,
+        }
+    }
+
+    /// The envelope's `data`, all but the request id.
+    #[must_use]
+    pub fn data(&self) -> Map<String, Value> {
+        let value = match self {
+            Self::Validation(errors) | Self::MissingHeaders(errors) => json!({ "errors": errors }),
+            Self::Authentication { attempts } => json!({
+                "message": "Invalid username or password",
+                "attempts": attempts, "maxAttempts": MAX_ATTEMPTS, "lockoutTime": null,
+            }),
+            Self::Locked { until } => json!({
+                "message": "Invalid username or password",
+                "attempts": null, "maxAttempts": MAX_ATTEMPTS, "lockoutTime": until.to_string(),
+                "lockoutDuration": format!("{LOCKOUT_MINUTES} minutes"),
+            }),
+            _ => self.explanation(),
+        };
+        let mut data = Map::new();
+        data.insert("success".to_owned(), Value::Bool(false));
+        data.insert("errorType".to_owned(), json!(self.parts().1));
+        if let Value::Object(more) = value {
+            data.extend(more);
+        }
+        data
+    }
+
+    /// The documented shape of "other" errors: error, details, field, suggestions.
+    fn explanation(&self) -> Value {
+        let (details, field, suggestion): (String, Option<&str>, &str) = match self {
+            Self::Malformed(problem) => (
+                format!("{} {}", problem.field, problem.message),
+                Some(&problem.field),
+                "Send the request as the API documentation shows it.",
+            ),
+            Self::Token(TokenProblem::Missing) => (
+                "This call needs the session's access token.".to_owned(),
+                Some("Authorization"),
+                "Send the header `Authorization: Bearer <accessToken>`.",
+            ),
+            Self::Token(TokenProblem::Invalid) => (
+                "The access token is not valid, has expired, or its session has ended.".to_owned(),
+                Some("Authorization"),
+                "Refresh the session, or log in again.",
+            ),
+            Self::Tenant => (
+                "The tenant is unknown or not active, its credentials do not fit, or this origin is not \
+                 one of its own."
+                    .to_owned(),
+                Some("X-Tenant-ID"),
+                "Check X-Tenant-ID, tenantId, tenantKey, tenantSecret and the web app's origin.",
+            ),
+            Self::NotFound => (
+                "There is nothing here under this path.".to_owned(),
+                None,
+                "Check the path and the ids in it.",
+            ),
+            Self::MethodNotAllowed => (
+                "This path does not answer this method.".to_owned(),
+                None,
+                "Use one of the methods that the Allow header lists.",
+            ),
+            Self::Timeout => {
+                ("The request's body did not arrive in time.".to_owned(), None, "Send the request again.")
+            }
+            Self::TooLarge { limit } => {
+                (format!("The body may have {limit} bytes at most."), None, "Send a smaller body.")
+            }
+            Self::MediaType => (
+                "The body must be JSON in UTF-8.".to_owned(),
+                Some("Content-Type"),
+                "Send the header `Content-Type: application/json`.",
+            ),
+            Self::Overloaded { .. } => (
+                "There are more logins at once than can be checked in time. Nothing was changed.".to_owned(),
+                None,
+                "Try again after the seconds in Retry-After.",
+            ),
+            Self::Unavailable(_) => (
+                "The database did not answer in time.".to_owned(),
+                None,
+                "Try again after the seconds in Retry-After.",
+            ),
+            _ => (
+                "Something went wrong here; it has been logged.".to_owned(),
+                None,
+                "Report the requestId to the operator.",
+            ),
+        };
+        json!({ "error": self.to_string(), "details": details, "field": field, "suggestions": [suggestion] })
+    }
+
+    /// One of each, with what it means: what `docs/errors.md` and the OpenAPI examples show.
+    #[must_use]
+    pub fn catalogue() -> Vec<(Self, &'static str)> {
+        let lock = Timestamp::from_millis(1_773_694_172_000);
+        vec![
+            (
+                Self::Validation(vec![FieldError::new("username", "is required: the login name or e-mail")]),
+                "The body or the path was read, and something in it cannot be. All that was found is listed.",
+            ),
+            (
+                Self::MissingHeaders(vec![FieldError::new("deviceId", "is required")]),
+                "Required headers are missing or empty. All of them are listed.",
+            ),
+            (
+                Self::malformed("body", "is not JSON: EOF while parsing a value at line 1 column 0"),
+                "The request could not be read: broken JSON, unknown or repeated fields, a header or a query \
+                 parameter that must not be there.",
+            ),
+            (
+                Self::Authentication { attempts: None },
+                "The login failed. Every reason a stranger could learn from has this one answer.",
+            ),
+            (
+                Self::Locked { until: lock },
+                "Too many failed logins for this name, whether or not it exists. `lockoutTime` is when it ends.",
+            ),
+            (Self::Token(TokenProblem::Missing), "The call needs an access token and came without one."),
+            (
+                Self::Token(TokenProblem::Invalid),
+                "The access token is not one of ours, has expired, or its session has ended. Log in again.",
+            ),
+            (
+                Self::Tenant,
+                "The tenant is unknown, suspended, wrongly or not authenticated, or the web app's origin is not \
+                 one of the tenant's. One answer for all.",
+            ),
+            (
+                Self::NotFound,
+                "There is no such path, or no such thing that this caller may know of: another tenant's things \
+                 are absent.",
+            ),
+            (
+                Self::MethodNotAllowed,
+                "The path exists and does not answer this method; `Allow` lists those it does.",
+            ),
+            (Self::Timeout, "The body did not arrive within the time limit."),
+            (
+                Self::TooLarge { limit: 16_384 },
+                "The body is over the limit: 16 KiB for a login, 64 KiB elsewhere.",
+            ),
+            (
+                Self::MediaType,
+                "The body is not declared as `application/json` (with or without `charset=utf-8`).",
+            ),
+            (
+                Self::Internal(anyhow::anyhow!("example")),
+                "A mistake of ours. The log has the cause under the requestId.",
+            ),
+            (
+                Self::Overloaded { retry_after: 1 },
+                "More logins at once than the machine can check in time. Nothing was changed; `Retry-After` says \
+                 when to come back.",
+            ),
+            (
+                Self::Unavailable(anyhow::anyhow!("example")),
+                "The database is away, or did not say whether it wrote. `Retry-After` says when to come back.",
+            ),
+        ]
+    }
+}
+
+/// The tables of `docs/errors.md`.
+#[must_use]
+pub fn errors_document() -> String {
+    let mut text = String::from(
+        "# Errors\n\n\
+         Made from `src/error.rs` by a test (`UPDATE_DOCS=1 cargo test` writes it anew); do not edit.\n\n\
+         Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"message\", \"data\" }`;\n\
+         `code` is the HTTP status, `data.errorType` one of the words below, `data.requestId` the request's id in\n\
+         the log. The order of the fields in `data` means nothing.\n\n\
+         | status | errorType | message | when |\n| --- | --- | --- | --- |\n",
+    );
+    for (error, meaning) in Error::catalogue() {
+        let (status, kind) = error.parts();
+        text.push_str(&format!("| {status} | `{kind}` | {error} | {meaning} |\n"));
+    }
+    text.push_str("\n## Bodies\n");
+    for (error, _) in Error::catalogue() {
+        let (status, kind) = error.parts();
+        let body = example(&error);
+        text.push_str(&format!(
+            "\n{status} `{kind}`, {error}\n\n```json\n{}\n```\n",
+            serde_json::to_string_pretty(&body).unwrap_or_default()
+        ));
+    }
+    text
+}
+
+/// An error's body as it is sent, with an example's request id.
+#[must_use]
+pub fn example(error: &Error) -> Value {
+    let mut data = error.data();
+    data.insert("requestId".to_owned(), json!("0b8c7e1e-6f0e-4f5d-9d2a-3f6c1f0f9a11"));
+    json!({ "code": error.parts().0, "message": error.to_string(), "data": data })
+}

@@ -1,0 +1,76 @@
+//! The events' SQL.
+
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::ids::{ChangeId, EventId, TenantId};
+use crate::secrets::random;
+
+use super::Event;
+
+/// Writes an event.
+#[must_use]
+pub fn insert(tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
+    bind_event(
+        Statement::new(
+            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
+             session_id, reason, request_id, details, personal, salt) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+        ),
+        tenant,
+        event,
+        now,
+    )
+}
+
+/// Writes an event if the same change has just locked this subject.
+#[must_use]
+pub fn insert_if_locked(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    subject: &str,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(
+            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
+             session_id, reason, request_id, details, personal, salt) \
+             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+             from throttles where tenant_id = $1 and subject = $15 and change_id = $16 and locked_until is not null",
+        ),
+        tenant,
+        event,
+        now,
+    )
+    .bind(subject)
+    .bind(change)
+}
+
+fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
+    statement
+        .bind(tenant)
+        .bind(&EventId::at(now))
+        .bind(event.name.as_str())
+        .bind(event.name.outcome())
+        .bind(now)
+        .bind(event.actor.kind())
+        .bind(event.actor.id())
+        .bind(event.user)
+        .bind(event.session)
+        .bind(event.reason)
+        .bind(event.client.map(|client| client.request_id.as_str()))
+        .bind(event.details.to_string())
+        .bind(event.personal().map(|personal| personal.to_string()))
+        .bind(random::<16>().as_slice())
+}
+
+/// A session's events in the order they were written.
+#[must_use]
+pub fn find_by_session(tenant: &TenantId, session: &crate::ids::SessionId) -> Statement {
+    Statement::new(
+        "select name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, reason, request_id, \
+         details, personal from events where tenant_id = $1 and session_id = $2 order by id",
+    )
+    .bind(tenant)
+    .bind(session)
+}

@@ -1,0 +1,112 @@
+//! Whose access token is this, and what of its session is true right now?
+
+use crate::access_tokens::{Claims, Unverified};
+use crate::app::App;
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::error::{Error, TokenProblem};
+use crate::ids::{SessionId, TenantId};
+use crate::sessions::Session;
+use crate::sessions::store::session_columns;
+use crate::tenants::store::tenant_columns;
+use crate::tenants::{Tenant, TenantName};
+use crate::users::User;
+use crate::users::store::user_columns;
+
+/// A token whose signature holds, with the truth about its session, which may have ended.
+#[derive(Debug)]
+pub struct Authenticated {
+    pub tenant: Tenant,
+    pub user: User,
+    pub session: Session,
+    /// When and why the session ended, if it has.
+    pub ending: Option<(Timestamp, String)>,
+    /// Whether the token's own times hold.
+    pub in_time: bool,
+}
+
+/// Verifies a token and reads its session: one signature, one read.
+pub async fn authenticate(
+    app: &App,
+    token: &str,
+    tenant: &TenantName,
+    client: &Client,
+) -> Result<Authenticated, Error> {
+    const INVALID: Error = Error::Token(TokenProblem::Invalid);
+    let unverified = Unverified::parse(token).ok_or(INVALID)?;
+    let tenant_id = TenantId::parse(unverified.claimed_tenant()).ok_or(INVALID)?;
+    let kid = unverified.kid().to_owned();
+    let key = app.signing_keys.find(&app.db, &app.master, &tenant_id, &kid).await?.ok_or(INVALID)?;
+    let claims = unverified.verify(&key).ok_or(INVALID)?;
+    let found = read(app, &tenant_id, &claims, client).await?.ok_or(INVALID)?;
+    if !found.tenant.valid_kids.contains(&kid) || !agrees(app, &claims, &found) {
+        return Err(INVALID);
+    }
+    if !tenant.names(&found.tenant)
+        || !client.origin_is_admitted(found.origin_listed, &app.options.public_url)
+    {
+        return Err(Error::Tenant);
+    }
+    let now = app.clock.now();
+    if !claims.issued_in_time(now) {
+        return Err(INVALID);
+    }
+    Ok(Authenticated {
+        ending: found.session.ending(&found.tenant, &found.user, now),
+        in_time: claims.in_time(now),
+        tenant: found.tenant,
+        user: found.user,
+        session: found.session,
+    })
+}
+
+struct Found {
+    tenant: Tenant,
+    user: User,
+    session: Session,
+    origin_listed: bool,
+}
+
+async fn read(
+    app: &App,
+    tenant: &TenantId,
+    claims: &Claims,
+    client: &Client,
+) -> Result<Option<Found>, Error> {
+    let Some(session) = SessionId::parse(&claims.sid) else { return Ok(None) };
+    let statement = Statement::new(concat!(
+        "select ",
+        session_columns!(),
+        ", ",
+        tenant_columns!(),
+        ", ",
+        user_columns!(),
+        ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $3) as origin_listed \
+         from sessions s join tenants t on t.id = s.tenant_id \
+         join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+         join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
+         where s.tenant_id = $1 and s.id = $2"
+    ))
+    .bind(tenant)
+    .bind(&session)
+    .bind(client.web_origin.as_ref().map(|origin| origin.as_str()));
+    let rows = app.db.fetch(statement).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let broken = || Error::Internal(anyhow::anyhow!("a session without a user"));
+    Ok(Some(Found {
+        tenant: Tenant::from_row(row)?,
+        user: User::from_row(row)?.ok_or_else(broken)?,
+        session: Session::from_row(row)?,
+        origin_listed: row.bool("origin_listed")?,
+    }))
+}
+
+/// Whether the claims say what the rows say (R077): issuer, audience, subject.
+fn agrees(app: &App, claims: &Claims, found: &Found) -> bool {
+    let Found { tenant, user, session, .. } = found;
+    claims.iss == tenant.issuer(&app.options.public_url)
+        && claims.aud == tenant.audience(&app.options.public_url)
+        && claims.sub == user.id.as_str()
+        && claims.sid == session.id.as_str()
+}

@@ -1,0 +1,90 @@
+//! A new tenant, whole at once: its row, its house organization, its first signing key, its keys, and
+//! whom it begins with.
+
+use serde_json::json;
+
+use crate::clock::Timestamp;
+use crate::customers::store::NewCustomer;
+use crate::customers::{self, CustomerKind, CustomerStatus};
+use crate::db::{Change, Database, DbError, Statement};
+use crate::error::Error;
+use crate::events::{self, Actor, Event, EventName};
+use crate::ids::{CustomerId, TenantId};
+use crate::secrets::MasterKeys;
+use crate::signing_keys;
+use crate::tenants::{self, NewTenantKey, Settings, slug};
+
+use super::CreateUser;
+use super::create_user::{refusal, statements};
+
+/// A tenant as asked for.
+#[derive(Debug)]
+pub struct NewTenant<'a> {
+    pub id: TenantId,
+    pub slug: &'a str,
+    pub name: &'a str,
+    pub settings: Settings,
+    pub keys: &'a [NewTenantKey],
+    /// The id of the house organization, which is made with it.
+    pub house: &'a CustomerId,
+    pub customers: &'a [NewCustomer<'a>],
+    pub users: &'a [CreateUser<'a>],
+    /// What else becomes true with it.
+    pub also: Vec<Statement>,
+}
+
+/// Makes a tenant; its first signing key signs from now on.
+pub async fn create_tenant(
+    db: &Database,
+    master: &MasterKeys,
+    new: NewTenant<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    check(&new)?;
+    let key = signing_keys::generate(&new.id, new.settings.algorithm, master)?;
+    let house = NewCustomer {
+        id: new.house,
+        kind: CustomerKind::Organization,
+        house: true,
+        status: CustomerStatus::Active,
+        name: new.name,
+    };
+    let event = Event {
+        details: json!({ "slug": new.slug, "settings": new.settings }),
+        ..Event::new(EventName::TenantCreated, Actor::Operator)
+    };
+    let customers = std::iter::once(&house).chain(new.customers);
+    let change = Change::new()
+        .with(tenants::store::insert(&new.id, new.slug, new.name, &new.settings, now))
+        .with(signing_keys::store::insert(&new.id, &key, now))
+        .with(tenants::store::set_first_signing_key(&new.id, &key.kid, now))
+        .with_all(new.keys.iter().map(|key| tenants::store::insert_key(&new.id, key, now)))
+        .with_all(customers.map(|customer| customers::store::insert(&new.id, customer, now)))
+        .with_all(new.users.iter().flat_map(|user| statements(&new.id, user, now)))
+        .with(events::store::insert(&new.id, &event, now))
+        .with_all(new.also);
+    match db.apply(change).await {
+        Ok(_) => Ok(()),
+        Err(DbError::Refused("slug")) => {
+            let problem = format!("{} is or was another tenant's (or its id is); take another", new.slug);
+            Err(Error::invalid("slug", problem))
+        }
+        Err(DbError::Refused("tenant key")) => {
+            Err(Error::invalid("tenantKey", "is another tenant's; take another"))
+        }
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+fn check(new: &NewTenant<'_>) -> Result<(), Error> {
+    if slug(new.slug).is_none() {
+        return Err(Error::invalid(
+            "slug",
+            "must be 1 to 64 letters, digits, - or _, and not look like a UUID: it stands in the issuer",
+        ));
+    }
+    if new.name.is_empty() || new.name.len() > 200 {
+        return Err(Error::invalid("name", "must have 1 to 200 bytes"));
+    }
+    new.settings.check().map_err(|problem| Error::invalid("settings", problem))
+}

@@ -1,0 +1,142 @@
+//! A login: validate → tenant and key → ticket → reserve → hash → conclude (design.md §1).
+//!
+//! The caller has validated. One query reads all that must be known; what refuses before the ticket
+//! costs no hash, what refuses after it costs exactly one (R002). From the reservation on, a task of
+//! its own drives the attempt to its end, whoever has gone.
+
+mod attempt;
+mod read;
+
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+use secrecy::SecretString;
+
+use crate::access_tokens::Claims;
+use crate::app::SharedApp;
+use crate::client::{Client, ClientAddress};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::ids::{CustomerId, UserId};
+use crate::passwords::Presence;
+use crate::sessions::NewSession;
+use crate::tenants::{Family, KeyPurpose, Tenant, TenantName};
+use crate::throttles::Subject;
+use crate::users::{LoginName, User};
+
+use attempt::Attempt;
+use read::Found;
+
+/// An id in a path: one user's own, or nil for "whoever the username says".
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PathId<T> {
+    Nil,
+    Id(T),
+}
+
+impl<T: PartialEq> PathId<T> {
+    /// Whether this is what the path means.
+    pub fn means(&self, id: &T) -> bool {
+        match self {
+            Self::Nil => true,
+            Self::Id(own) => own == id,
+        }
+    }
+}
+
+/// A login as asked for: validated, and nothing of it believed.
+#[derive(Debug)]
+pub struct Login {
+    /// X-Tenant-ID.
+    pub tenant: TenantName,
+    /// `tenantId` of the body: must name the same tenant.
+    pub tenant_in_body: Option<TenantName>,
+    pub tenant_key: Option<String>,
+    pub tenant_secret: Option<SecretString>,
+    pub family: Family,
+    pub customer: PathId<CustomerId>,
+    pub user: PathId<UserId>,
+    pub name: LoginName,
+    pub password: SecretString,
+    pub client: Client,
+}
+
+/// A login that succeeded: durable, and everything its answer tells.
+#[derive(Debug)]
+pub struct LoggedIn {
+    pub access_token: String,
+    pub refresh_token: String,
+    pub claims: Claims,
+    pub tenant: Tenant,
+    /// As before this login: `last_login_at` is the one before.
+    pub user: User,
+    pub session: NewSession,
+    pub client: Client,
+}
+
+/// Logs in. Every reason a stranger could learn from has one answer and one amount of work (R001–R003).
+pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
+    let outcome = run(app, request).await;
+    let word = match &outcome {
+        Ok(_) => "success",
+        Err(Error::Authentication { .. }) => "failed",
+        Err(Error::Locked { .. }) => "locked",
+        Err(Error::Tenant) => "tenant_refused",
+        Err(Error::Overloaded { .. }) => "overloaded",
+        Err(Error::Unavailable(_)) => "unavailable",
+        Err(_) => "error",
+    };
+    counter!("vestibule_logins_total", "outcome" => word).increment(1);
+    outcome
+}
+
+async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
+    let now = app.clock.now();
+    let name_digest = app.master.current().name_digest(request.name.as_str());
+    let found = read::find(app, &request, &name_digest).await?.ok_or(Error::Tenant)?;
+    open_the_door(app, &mut request, &found, now)?;
+
+    let started = Instant::now();
+    let ticket = app
+        .passwords
+        .ticket(found.tenant.id.as_str())
+        .map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })?;
+    let (presence, _guard) = Presence::new();
+
+    if let Some(until) = found.locked_until.filter(|until| now < *until) {
+        attempt::spend_a_dummy_hash(app, ticket, &request, &presence).await?;
+        return Err(attempt::locked(&found.tenant, until));
+    }
+    let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
+    let deadline = started + Duration::from_millis(1_000);
+    let attempt = Attempt::new(app, request, found, subject, now, deadline);
+    // The task outlives this future: an attempt that was reserved is concluded or given back.
+    tokio::spawn(attempt.drive(ticket, presence))
+        .await
+        .map_err(|error| Error::Internal(anyhow::anyhow!("the login's task failed: {error}")))?
+}
+
+/// Checks tenant, key and origin; whatever is wrong there has one answer and costs no hash (R045).
+fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Timestamp) -> Result<(), Error> {
+    let Found { tenant, key, origin_listed, .. } = found;
+    let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
+    let key_is_good = match (&request.tenant_key, &request.tenant_secret) {
+        (None, None) => tenant.settings.key_optional.contains(&request.family),
+        (Some(_), Some(secret)) => read::key_opens(key.as_ref(), secret, now),
+        _ => false,
+    };
+    if !(tenant.active && same_tenant && key_is_good) {
+        return Err(Error::Tenant);
+    }
+    if !request.client.origin_is_admitted(*origin_listed, &app.options.public_url) {
+        return Err(Error::Tenant);
+    }
+    let vouched = key.as_ref().is_some_and(|key| key.purpose == KeyPurpose::Backend)
+        && tenant.settings.trust_backend_address;
+    if vouched {
+        let Client { peer, forwarded_for, .. } = &request.client;
+        request.client.address =
+            ClientAddress::vouched(*peer, forwarded_for.as_deref(), |ip| app.options.trusts(ip));
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What a login must know, in one query: tenant, key, user, customer, throttle, origin.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::app::SharedApp;
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::error::Error;
+use crate::tenants::store::{tenant_columns, tenant_key_columns};
+use crate::tenants::{Tenant, TenantKey, TenantName, secret_digest};
+use crate::users::User;
+use crate::users::store::user_columns;
+
+use super::Login;
+
+/// What was found. The tenant is there; all else may be missing.
+#[derive(Debug)]
+pub struct Found {
+    pub tenant: Tenant,
+    pub key: Option<TenantKey>,
+    pub user: Option<User>,
+    pub locked_until: Option<Timestamp>,
+    pub origin_listed: bool,
+}
+
+macro_rules! reading {
+    ($where:literal) => {
+        concat!(
+            "select ",
+            tenant_columns!(),
+            ", ",
+            tenant_key_columns!(),
+            ", ",
+            user_columns!(),
+            ", th.locked_until as throttle_locked_until, \
+             exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $5) as origin_listed \
+             from tenants t \
+             left join tenant_keys k on k.tenant_id = t.id and k.tenant_key = $2 \
+             left join login_names n on n.tenant_id = t.id and n.name = $3 \
+             left join users u on u.tenant_id = n.tenant_id and u.id = n.user_id \
+             left join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
+             left join throttles th on th.tenant_id = t.id \
+             and th.subject = coalesce('user:' || u.id, 'name:' || $4) \
+             where ",
+            $where,
+            " and t.slug <> 'system'"
+        )
+    };
+}
+
+pub async fn find(app: &SharedApp, request: &Login, name_digest: &str) -> Result<Option<Found>, Error> {
+    let statement = match &request.tenant {
+        TenantName::Slug(slug) => Statement::new(reading!("t.slug = $1")).bind(slug.as_str()),
+        TenantName::Id(id) => Statement::new(reading!("t.id = $1")).bind(id),
+    }
+    .bind(request.tenant_key.as_deref())
+    .bind(request.name.as_str())
+    .bind(name_digest)
+    .bind(request.client.web_origin.as_ref().map(|origin| origin.as_str()));
+    let rows = app.db.fetch(statement).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(Found {
+        tenant: Tenant::from_row(row)?,
+        key: TenantKey::from_row(row)?,
+        user: User::from_row(row)?,
+        locked_until: row.maybe_instant("throttle_locked_until")?,
+        origin_listed: row.bool("origin_listed")?,
+    }))
+}
+
+/// Whether the key exists, is good and the secret its own; an unknown key costs the same digest (R044).
+pub fn key_opens(key: Option<&TenantKey>, secret: &SecretString, now: Timestamp) -> bool {
+    match key {
+        Some(key) => key.opens(secret.expose_secret(), now),
+        None => {
+            std::hint::black_box(secret_digest(secret.expose_secret()));
+            false
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Flows: what happens as one, one file each, with its one reading query.
+
+mod authenticate;
+mod create_tenant;
+mod create_user;
+mod end_session;
+mod find_session;
+mod login;
+
+pub use authenticate::{Authenticated, authenticate};
+pub use create_tenant::{NewTenant, create_tenant};
+pub use create_user::{CreateUser, create_user};
+pub use end_session::{Ended, end_session};
+pub use find_session::find_session;
+pub use login::{LoggedIn, Login, PathId, login};

@@ -1,0 +1,119 @@
+//! The envelope every answer comes in: `{ "code", "message", "data" }`, in that order.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+
+/// `application/json` with its charset said, for readers that would guess (R122).
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// A successful answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Success<T> {
+    /// The HTTP status.
+    #[schema(example = 200)]
+    pub code: u16,
+    #[schema(example = "Success")]
+    pub message: &'static str,
+    pub data: T,
+}
+
+impl<T> Success<T> {
+    pub const fn new(data: T) -> Self {
+        Self { code: 200, message: "Success", data }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Success<T> {
+    fn into_response(self) -> axum::response::Response {
+        match serde_json::to_vec(&self) {
+            Ok(body) => json_response(StatusCode::OK, body),
+            Err(error) => Error::Internal(error.into()).into_response(),
+        }
+    }
+}
+
+/// A JSON answer that must not be kept by anybody (R122).
+#[must_use]
+pub fn json_response(status: StatusCode, body: Vec<u8>) -> axum::response::Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An error on its way to the middleware that knows the request's id and writes the body.
+#[derive(Clone, Debug)]
+pub struct Refusal(pub Arc<Error>);
+
+impl IntoResponse for Error {
+    fn into_response(self) -> axum::response::Response {
+        let status = StatusCode::from_u16(self.parts().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = status;
+        response.extensions_mut().insert(Refusal(Arc::new(self)));
+        response
+    }
+}
+
+/// Gives any refusal, whatever layer it comes from, its body and headers.
+#[must_use]
+pub fn render(response: axum::response::Response, request_id: &str) -> axum::response::Response {
+    let status = response.status();
+    let refusal = response.extensions().get::<Refusal>().cloned();
+    if refusal.is_none() && !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let error = refusal.map_or_else(|| Arc::new(from_status(status)), |refusal| refusal.0);
+    let allow = response.headers().get(ALLOW).cloned();
+    let mut rendered = json_response(status, body(&error, status, request_id));
+    set_headers(rendered.headers_mut(), &error);
+    if let Some(allow) = allow {
+        rendered.headers_mut().insert(ALLOW, allow);
+    }
+    rendered.extensions_mut().insert(Refusal(error));
+    rendered
+}
+
+fn body(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Envelope<'a> {
+        code: u16,
+        message: &'a str,
+        data: serde_json::Map<String, serde_json::Value>,
+    }
+    let mut data = error.data();
+    data.insert("requestId".to_owned(), json!(request_id));
+    let envelope = Envelope { code: status.as_u16(), message: &error.to_string(), data };
+    serde_json::to_vec(&envelope).unwrap_or_default()
+}
+
+fn set_headers(headers: &mut HeaderMap, error: &Error) {
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(challenge) = error.challenge() {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+}
+
+/// What the framework refused by itself, in our words.
+fn from_status(status: StatusCode) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Error::MethodNotAllowed,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::MediaType,
+        StatusCode::REQUEST_TIMEOUT => Error::Timeout,
+        status if status.is_client_error() => Error::malformed("request", "could not be read"),
+        status => Error::Internal(anyhow::anyhow!("an answer of status {status} without an error")),
+    }
+}

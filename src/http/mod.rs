@@ -1,0 +1,8 @@
+//! HTTP: the envelope, the request's headers and body, and what every request goes through.
+
+pub mod cors;
+pub mod envelope;
+pub mod headers;
+pub mod json;
+pub mod middleware;
+pub mod paths;

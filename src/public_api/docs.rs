@@ -1,0 +1,56 @@
+//! `/openapi.json` and the page at `/docs`, whose assets come in the binary.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use axum::response::{IntoResponse, Redirect};
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use crate::app::SharedApp;
+use crate::error::Error;
+
+/// Swagger UI sets styles of its own from script; nothing else on the page is not ours.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+#[must_use]
+pub fn router(document: OpenApi) -> Router<SharedApp> {
+    let json: Arc<str> = document.to_json().unwrap_or_default().into();
+    let config = Arc::new(Config::from("/openapi.json").try_it_out_enabled(true).validator_url("none"));
+    let page = move |Path(file): Path<String>| {
+        let config = config.clone();
+        async move { asset(&file, config) }
+    };
+    let document = move || {
+        let json = json.clone();
+        async move { ([(CONTENT_TYPE, "application/json")], json.to_string()) }
+    };
+    Router::new()
+        .route("/openapi.json", get(document))
+        .route("/docs", get(|| async { Redirect::permanent("/docs/index.html") }))
+        .route("/docs/", get(|| async { Redirect::permanent("/docs/index.html") }))
+        .route("/docs/{*file}", get(page))
+}
+
+fn asset(file: &str, config: Arc<Config<'static>>) -> axum::response::Response {
+    match utoipa_swagger_ui::serve(file, config) {
+        Ok(Some(found)) => {
+            let mut response = Response::new(axum::body::Body::from(found.bytes.into_owned()));
+            let headers = response.headers_mut();
+            if let Ok(kind) = HeaderValue::from_str(&found.content_type) {
+                headers.insert(CONTENT_TYPE, kind);
+            }
+            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            response
+        }
+        Ok(None) => Error::NotFound.into_response(),
+        Err(error) => Error::Internal(anyhow::anyhow!("{error}")).into_response(),
+    }
+}

@@ -1,0 +1,114 @@
+//! The examples of the OpenAPI document: one of every request and of every success.
+
+use serde_json::{Value, json};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, RefOr};
+
+use crate::tenants::Family;
+
+const TENANT: &str = "11111111-2222-4333-8444-555555555555";
+const CUSTOMER: &str = "5b0c1a51-9d1c-4a52-9d0b-0a6f6d6f2a11";
+const USER: &str = "8a7d4f6b-1c5e-4b8d-a2a4-0f9b6c5d4e3b";
+const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
+
+/// Puts the example of an operation's 200 (and of its request) where it belongs.
+pub fn add(operation: &mut Operation, family: Option<Family>) {
+    let id = operation.operation_id.clone().unwrap_or_default();
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        set_example(body.content.values_mut(), Some(&login_request()));
+    }
+    let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
+    set_example(response.content.values_mut(), success(&id, family).as_ref());
+}
+
+fn set_example<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: Option<&Value>) {
+    for content in contents {
+        if let RefOr::T(content) = content {
+            content.example = example.cloned();
+        }
+    }
+}
+
+fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
+    let organization = family.is_some_and(|family| family != Family::Individual);
+    let data = match operation_id {
+        "getKeys" => return Some(jwks()),
+        "getIssuerMetadata" | "getOpenidConfiguration" => return Some(metadata()),
+        "getHealth" => json!({ "status": "ok" }),
+        "getReadiness" => {
+            json!({ "status": "ready", "database": "ok", "migrations": "ok", "key": "9f2c1b7a" })
+        }
+        id if id.starts_with("startSession") => started(organization),
+        id if id.starts_with("getSession") => viewed(),
+        id if id.starts_with("endSession") => json!({
+            "success": true, "message": "Session ended", "errorType": "NONE", "sessionId": SESSION,
+            "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "logout",
+        }),
+        _ => return None,
+    };
+    Some(json!({ "code": 200, "message": "Success", "data": data }))
+}
+
+/// The documented call (contract.md §1).
+fn login_request() -> Value {
+    json!({
+        "username": "customer.login.123456@example.test", "password": "SecurePass123!",
+        "tenantKey": "a1B2c3D4e5F6g7H8i9J0kLmNopQr", "tenantSecret": "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh",
+        "credentialType": "PASSWORD", "value": "customer.login.123456@example.test", "tenantId": TENANT,
+    })
+}
+
+fn started(organization: bool) -> Value {
+    let token = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiIuLi4ifQ.c2lnbmF0dXJl";
+    json!({
+        "success": true, "message": "Session created successfully", "errorType": "NONE",
+        "token": token, "accessToken": token, "tokenType": "Bearer",
+        "refreshToken": "vrt1.AAg5ZjJjMWI3YQAkMDE5Y2Y4MTgtNmQxZS03YzNlLTliMWEtNWQwZjZmMWUyYTNi",
+        "sessionId": SESSION, "expiresAt": "2026-03-16T20:49:32.000Z", "expiresIn": 3600,
+        "sessionExpiresAt": "2026-03-17T19:49:32.410Z", "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z",
+        "userId": USER, "customerId": CUSTOMER, "tenantId": TENANT, "roles": ["USER"],
+        "sessionMetadata": metadata_of_session(),
+        "user": {
+            "id": USER, "customerId": CUSTOMER, "customerStatus": "ACTIVE",
+            "email": "customer.login.123456@example.test", "fullName": "Ada Customer", "firstName": "Ada",
+            "lastName": "Customer", "organizationId": organization.then_some(CUSTOMER), "role": "USER",
+            "phoneNumber": "+37060000000", "isActive": true, "lastLogin": null,
+            "createdAt": "2026-03-01T08:00:00.000Z", "updatedAt": "2026-03-01T08:00:00.000Z",
+            "tenantId": TENANT, "gender": null,
+            "phones": [{ "phoneType": "MOBILE", "encoding": "E164", "number": "+37060000000" }],
+        },
+    })
+}
+
+fn viewed() -> Value {
+    json!({
+        "success": true, "message": "Session found", "errorType": "NONE", "sessionId": SESSION, "userId": USER,
+        "customerId": CUSTOMER, "tenantId": TENANT, "roles": ["USER"], "deviceId": "device-demo-001",
+        "sessionMetadata": metadata_of_session(), "lastRefreshedAt": null,
+        "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z", "sessionExpiresAt": "2026-03-17T19:49:32.410Z",
+        "endedAt": null, "endReason": null, "current": true,
+    })
+}
+
+fn metadata_of_session() -> Value {
+    json!({
+        "clientIp": "127.0.0.1", "clientPlatform": "mobile", "userAgent": "curl/8.14.1",
+        "createdAt": "2026-03-16T19:49:32.410Z",
+    })
+}
+
+fn jwks() -> Value {
+    json!({ "keys": [{
+        "alg": "ES256", "crv": "P-256", "kid": "kLw5Yh0a2uLr5oXW1lWmJtN8cQ1b3Z1o6i1hYw0b0yI", "kty": "EC", "use": "sig",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    }] })
+}
+
+fn metadata() -> Value {
+    json!({
+        "issuer": "https://id.example.com/t/tenant-demo-001",
+        "jwks_uri": "https://id.example.com/t/tenant-demo-001/.well-known/jwks.json",
+        "response_types_supported": [], "grant_types_supported": [], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256", "EdDSA", "PS256", "RS256"],
+    })
+}

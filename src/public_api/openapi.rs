@@ -1,0 +1,232 @@
+//! The OpenAPI document: what the handlers say of themselves, and what is the same for all of them.
+
+use serde_json::{Value, json};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, License, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+    Server, Tag, Type,
+};
+
+use crate::error::{Error, example};
+use crate::http::paths::{family_prefix, owner_name};
+use crate::tenants::Family;
+
+use super::examples;
+
+const DESCRIPTION: &str = "Vestibule keeps a tenant's customer sessions: who is logged in, on which device, until \
+    when and why it ended. The wire format is that of the FinHub v2.1 sessions API.\n\nEvery answer comes in the \
+    envelope `{ \"code\", \"message\", \"data\" }`; every error has `data.errorType` from one list \
+    (docs/errors.md) and `data.requestId`.";
+
+/// Which errors any call may answer, by status; `body` ones only where there is a body.
+const ALWAYS: [u16; 6] = [400, 404, 405, 500, 503, 408];
+
+/// Finishes the document that the routers collected.
+#[must_use]
+pub fn finish(mut document: OpenApi) -> OpenApi {
+    let mut info = Info::new("Vestibule", env!("CARGO_PKG_VERSION"));
+    info.description = Some(DESCRIPTION.to_owned());
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some("Apache-2.0".to_owned());
+    info.license = Some(license);
+    document.info = info;
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(tags());
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(
+        "accessToken",
+        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()),
+    );
+    components.schemas.insert("Error".to_owned(), error_schema());
+    for (path, item) in &mut document.paths.paths {
+        let family = Family::ALL.into_iter().find(|family| path.starts_with(family_prefix(*family)));
+        for operation in operations(item) {
+            if let Some(family) = family {
+                place_in_family(operation, family, path);
+            }
+            add_errors(operation);
+            examples::add(operation, family);
+        }
+    }
+    document
+}
+
+fn tags() -> Vec<Tag> {
+    let describe = |name: &str, description: &str| {
+        let mut tag = Tag::new(name);
+        tag.description = Some(description.to_owned());
+        tag
+    };
+    vec![
+        describe("Individual customers", "Sessions of individuals' users."),
+        describe("Organizations", "Sessions of business customers' users."),
+        describe("Staff", "Sessions of the tenant's own users."),
+        describe("Issuer", "What a verifier of access tokens fetches."),
+        describe("Health", "For load balancers and orchestrators."),
+    ]
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+}
+
+/// A family's operation: its own id and tag, the path's ids, the headers of the call.
+fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
+    let (suffix, tag) = match family {
+        Family::Individual => ("Individual", "Individual customers"),
+        Family::Organization => ("Organization", "Organizations"),
+        Family::Admin => ("Staff", "Staff"),
+    };
+    let login = operation.request_body.is_some();
+    if let Some(id) = &mut operation.operation_id {
+        id.push_str(suffix);
+    }
+    operation.tags = Some(vec![tag.to_owned()]);
+    let mut parameters = vec![
+        path_id(
+            owner_name(family),
+            "The customer's id; the nil UUID means whoever the username or token says.",
+        ),
+        path_id("userId", "The user's id; the nil UUID means whoever the username or token says."),
+    ];
+    if path.ends_with("{sessionId}") {
+        parameters.push(path_id("sessionId", "The session's id."));
+    }
+    let all = login && family != Family::Admin;
+    parameters.push(header("X-Tenant-ID", true, "The tenant's slug or UUID.", "tenant-demo-001"));
+    parameters.push(header("X-Forwarded-For", all, "The end user's IP address: recorded.", "127.0.0.1"));
+    parameters.push(header("X-Forwarded-From", all, "The name of the calling application.", "client-app"));
+    // An alias may stand in for these two, so a document cannot require either.
+    parameters.push(header(
+        "platform",
+        false,
+        "Required on a login of a customer: web, mobile, ios, android, …; alias `sec-ch-ua-platform`.",
+        "mobile",
+    ));
+    parameters.push(header(
+        "deviceId",
+        false,
+        "Required on a login of a customer: the app's id for this device; aliases `X-Device-Id`, `device-id`.",
+        "device-demo-001",
+    ));
+    operation.parameters = Some(parameters.into_iter().map(Into::into).collect());
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        body.required = Some(Required::True);
+    }
+}
+
+fn path_id(name: &str, description: &str) -> utoipa::openapi::path::Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(64))
+                .pattern(Some("^[A-Za-z0-9_-]+$")),
+        ))
+        .example(Some(json!(crate::ids::NIL)))
+        .build()
+}
+
+fn header(name: &str, required: bool, description: &str, example: &str) -> utoipa::openapi::path::Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(if required { Required::True } else { Required::False })
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(256))))
+        .example(Some(json!(example)))
+        .build()
+}
+
+/// The statuses of `docs/errors.md`, with an example of every error that has one of them.
+fn add_errors(operation: &mut Operation) {
+    let login = operation.request_body.is_some();
+    let bearer = operation.security.is_some();
+    let applies = |error: &Error| match error.parts().0 {
+        401 if login => matches!(error, Error::Authentication { .. } | Error::Locked { .. }),
+        401 => bearer && matches!(error, Error::Token(_)),
+        403 => login || bearer,
+        408 | 413 | 415 => login,
+        status => ALWAYS.contains(&status),
+    };
+    let mut by_status: std::collections::BTreeMap<u16, Vec<(Error, &str)>> =
+        std::collections::BTreeMap::new();
+    for (error, meaning) in Error::catalogue().into_iter().filter(|(error, _)| applies(error)) {
+        by_status.entry(error.parts().0).or_default().push((error, meaning));
+    }
+    for (status, errors) in by_status {
+        let description = errors.iter().map(|(_, meaning)| *meaning).collect::<Vec<_>>().join(" ");
+        let examples = errors.iter().map(|(error, _)| {
+            let mut shown = utoipa::openapi::example::ExampleBuilder::new();
+            shown = shown.summary(error.to_string()).value(Some(example(error)));
+            (name_of(error), RefOr::T(shown.build()))
+        });
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Error")))
+            .examples_from_iter(examples)
+            .build();
+        let response = ResponseBuilder::new().description(description).content("application/json", content);
+        operation.responses.responses.insert(status.to_string(), response.build().into());
+    }
+}
+
+fn name_of(error: &Error) -> String {
+    let kind = error.parts().1;
+    match error {
+        Error::Locked { .. } => format!("{kind}_locked"),
+        Error::Token(crate::error::TokenProblem::Missing) => format!("{kind}_missing"),
+        _ => kind.to_owned(),
+    }
+}
+
+/// The envelope of every error. What else `data` holds depends on the errorType.
+fn error_schema() -> RefOr<utoipa::openapi::Schema> {
+    let mut types: Vec<Value> = Error::catalogue().iter().map(|(error, _)| json!(error.parts().1)).collect();
+    types.dedup();
+    let string = || ObjectBuilder::new().schema_type(Type::String);
+    let nullable = |kind: Type| utoipa::openapi::schema::SchemaType::from_iter([kind, Type::Null]);
+    let data = ObjectBuilder::new()
+        .property("success", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("errorType", string().enum_values(Some(types)))
+        .property("requestId", string())
+        .property("message", string())
+        .property("attempts", ObjectBuilder::new().schema_type(nullable(Type::Integer)))
+        .property("maxAttempts", ObjectBuilder::new().schema_type(Type::Integer))
+        .property("lockoutTime", ObjectBuilder::new().schema_type(nullable(Type::String)))
+        .property("lockoutDuration", string())
+        .property("errors", utoipa::openapi::ArrayBuilder::new().items(field_error_schema()))
+        .property("error", string())
+        .property("details", string())
+        .property("field", ObjectBuilder::new().schema_type(nullable(Type::String)))
+        .property("suggestions", utoipa::openapi::ArrayBuilder::new().items(string()))
+        .required("success")
+        .required("errorType")
+        .required("requestId");
+    ObjectBuilder::new()
+        .description(Some("Every refusal, whatever layer it comes from."))
+        .property(
+            "code",
+            ObjectBuilder::new().schema_type(Type::Integer).description(Some("The HTTP status.")),
+        )
+        .property("message", string())
+        .property("data", data)
+        .required("code")
+        .required("message")
+        .required("data")
+        .into()
+}
+
+fn field_error_schema() -> ObjectBuilder {
+    let string = || ObjectBuilder::new().schema_type(Type::String);
+    ObjectBuilder::new()
+        .property("field", string())
+        .property("message", string())
+        .required("field")
+        .required("message")
+}

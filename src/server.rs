@@ -1,0 +1,60 @@
+//! The server: the routers of both listeners, and what every request goes through.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::SharedApp;
+use crate::error::Error;
+use crate::http::{middleware, paths};
+use crate::telemetry::Metrics;
+use crate::tenants::Family;
+use crate::{public_api, sessions_api, token_api};
+
+/// The routes of the API, which are also those of the OpenAPI document.
+fn api() -> OpenApiRouter<SharedApp> {
+    let families = Family::ALL.into_iter().fold(OpenApiRouter::new(), |router, family| {
+        router.nest(paths::family_prefix(family), sessions_api::router(family))
+    });
+    families.merge(token_api::router()).merge(public_api::health::router())
+}
+
+/// The OpenAPI document, made from the handlers.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    public_api::openapi::finish(api().into_openapi())
+}
+
+/// What customers' apps and tenants' backends reach.
+#[must_use]
+pub fn public_router(app: &SharedApp) -> Router {
+    let (mut router, document) = api().split_for_parts();
+    if app.options.public_docs {
+        router = router.merge(public_api::docs::router(public_api::openapi::finish(document)));
+    }
+    through_middleware(router, app)
+}
+
+/// What the operator reaches, on a listener of its own (R058, R125).
+#[must_use]
+pub fn operator_router(app: &SharedApp, metrics: Metrics) -> Router {
+    let router = public_api::health::router().split_for_parts().0;
+    let router =
+        router.merge(public_api::docs::router(openapi())).merge(public_api::metrics::router(metrics));
+    through_middleware(router, app)
+}
+
+/// Puts routes behind what every request goes through; from the outside in: the answer's id, envelope,
+/// headers and log line (with CORS), panics, and what is refused before any route is looked for.
+#[must_use]
+pub fn through_middleware(routes: Router<SharedApp>, app: &SharedApp) -> Router {
+    routes
+        .fallback(|| async { Error::NotFound.into_response() })
+        .with_state(app.clone())
+        .layer(from_fn(middleware::refuse_the_odd))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(app.clone(), middleware::answer))
+}

@@ -1,0 +1,107 @@
+//! Signing keys: made, kept sealed, held in memory parsed.
+//!
+//! A key in memory is found by tenant *and* kid (R051), and counts only while the tenant's row lists
+//! its kid: that row is read with every request, so nothing here needs invalidating.
+
+pub mod store;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use quick_cache::sync::Cache;
+use serde_json::Value;
+
+use crate::access_tokens::{Algorithm, SigningKey};
+use crate::db::Database;
+use crate::error::Error;
+use crate::ids::TenantId;
+use crate::secrets::MasterKeys;
+
+/// How many parsed keys are held, of all tenants together; about 1 KiB each.
+const HELD_KEYS: usize = 10_000;
+
+/// A signing key that was just made: parsed, and sealed for its row.
+#[derive(Debug)]
+pub struct NewSigningKey {
+    pub kid: String,
+    pub algorithm: Algorithm,
+    pub sealed: String,
+    pub jwk: String,
+}
+
+/// Makes a signing key for a tenant.
+pub fn generate(
+    tenant: &TenantId,
+    algorithm: Algorithm,
+    master: &MasterKeys,
+) -> anyhow::Result<NewSigningKey> {
+    let pkcs8 = SigningKey::generate(algorithm)?;
+    let key = SigningKey::from_pkcs8(algorithm, &pkcs8)?;
+    Ok(NewSigningKey {
+        kid: key.kid().to_owned(),
+        algorithm,
+        sealed: master.seal(&place(tenant, key.kid()), &pkcs8)?,
+        jwk: key.jwk().to_string(),
+    })
+}
+
+/// Where a private key belongs: sealed for this place, it opens in no other row.
+fn place(tenant: &TenantId, kid: &str) -> String {
+    format!("signing_keys/{tenant}/{kid}/private_key")
+}
+
+/// The keys in memory.
+pub struct SigningKeys {
+    held: Cache<(TenantId, String), Arc<SigningKey>>,
+}
+
+impl std::fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SigningKeys({} held)", self.held.len())
+    }
+}
+
+impl Default for SigningKeys {
+    fn default() -> Self {
+        Self { held: Cache::new(HELD_KEYS) }
+    }
+}
+
+impl SigningKeys {
+    /// The tenant's key of this kid, from memory or from its row; `None` if the tenant has no such key.
+    /// Whether it still counts is the tenant's row to say.
+    pub async fn find(
+        &self,
+        db: &Database,
+        master: &MasterKeys,
+        tenant: &TenantId,
+        kid: &str,
+    ) -> Result<Option<Arc<SigningKey>>, Error> {
+        let name = (tenant.clone(), kid.to_owned());
+        if let Some(key) = self.held.get(&name) {
+            return Ok(Some(key));
+        }
+        let rows = db.fetch(store::find(tenant, kid)).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let algorithm = row.text("algorithm")?;
+        let algorithm =
+            Algorithm::parse(&algorithm).with_context(|| format!("unknown algorithm {algorithm}"))?;
+        let pkcs8 = master.open(&place(tenant, kid), &row.text("private_key")?)?;
+        let key = Arc::new(SigningKey::from_pkcs8(algorithm, &pkcs8)?);
+        self.held.insert(name, Arc::clone(&key));
+        Ok(Some(key))
+    }
+}
+
+/// The published half of keys: a JWK Set (RFC 7517 §5) of the rows that [`store::find_public`] answers.
+pub fn jwk_set(rows: &[crate::db::Row], valid_kids: &[String]) -> Result<Value, Error> {
+    let mut keys = Vec::new();
+    for row in rows {
+        if valid_kids.contains(&row.text("kid")?) {
+            keys.push(
+                serde_json::from_str::<Value>(&row.text("public_jwk")?).context("signing_keys.public_jwk")?,
+            );
+        }
+    }
+    Ok(serde_json::json!({ "keys": keys }))
+}

@@ -1,0 +1,118 @@
+//! Tenants: the fintechs whose customers log in here, and their keys.
+
+mod keys;
+mod settings;
+pub mod store;
+
+pub use keys::{KeyPurpose, NewTenantKey, TenantKey, secret_digest};
+pub use settings::{Family, Lifetimes, Profile, Settings};
+
+use crate::clock::Timestamp;
+use crate::db::{DbError, Row};
+use crate::ids::{TenantId, is_uuid_shaped};
+
+/// The longest slug, in characters.
+pub const MAX_SLUG_LENGTH: usize = 64;
+
+/// A tenant as one request needs it: read with it, and never kept.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub slug: String,
+    pub active: bool,
+    /// Gone for good; only its slug stays taken.
+    pub deleted: bool,
+    pub settings: Settings,
+    /// The signing key that new tokens are signed with.
+    pub signing_kid: Option<String>,
+    /// The signing keys that count.
+    pub valid_kids: Vec<String>,
+    pub sessions_not_before: Option<Timestamp>,
+}
+
+impl Tenant {
+    /// Reads the columns that `tenant_columns!` names.
+    pub fn from_row(row: &Row) -> Result<Self, DbError> {
+        let settings = row.text("tenant_settings")?;
+        let kids = row.text("tenant_valid_kids")?;
+        let status = row.text("tenant_status")?;
+        Ok(Self {
+            id: TenantId::from_stored(row.text("tenant_id")?),
+            slug: row.text("tenant_slug")?,
+            active: status == "active",
+            deleted: status == "deleted",
+            settings: serde_json::from_str(&settings)
+                .map_err(|error| DbError::Failed(format!("tenants.settings: {error}")))?,
+            signing_kid: row.maybe_text("tenant_signing_kid")?,
+            valid_kids: serde_json::from_str(&kids)
+                .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
+            sessions_not_before: row.maybe_instant("tenant_sessions_not_before")?,
+        })
+    }
+
+    /// The `iss` of the tenant's tokens: `{public_url}/t/{slug}`.
+    #[must_use]
+    pub fn issuer(&self, public_url: &str) -> String {
+        format!("{public_url}/t/{}", self.slug)
+    }
+
+    /// The `aud` of the tenant's tokens: the issuer unless set.
+    #[must_use]
+    pub fn audience(&self, public_url: &str) -> String {
+        self.settings.audience.clone().unwrap_or_else(|| self.issuer(public_url))
+    }
+}
+
+/// How a request names its tenant: by slug or by id; either stands in either place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TenantName {
+    Slug(String),
+    Id(TenantId),
+}
+
+impl TenantName {
+    /// Reads a name that came from outside. Case counts, but in a UUID. `None`: nobody can be called that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if is_uuid_shaped(text) { TenantId::parse(text).map(Self::Id) } else { slug(text).map(Self::Slug) }
+    }
+
+    /// Whether it names this tenant.
+    #[must_use]
+    pub fn names(&self, tenant: &Tenant) -> bool {
+        match self {
+            Self::Slug(slug) => *slug == tenant.slug,
+            Self::Id(id) => *id == tenant.id,
+        }
+    }
+}
+
+/// A slug: 1 to 64 characters of `A-Z a-z 0-9 _ -`, not shaped like a UUID. It stands in the issuer,
+/// so it never changes and is never used again.
+#[must_use]
+pub fn slug(text: &str) -> Option<String> {
+    let fits = (1..=MAX_SLUG_LENGTH).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        && !is_uuid_shaped(text);
+    fits.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_named_by_slug_or_by_id() {
+        for slug in ["tenant-demo-001", "test_tenant", "1234567"] {
+            assert_eq!(TenantName::parse(slug), Some(TenantName::Slug(slug.to_owned())));
+        }
+        let id = "11111111-2222-4333-8444-55555555AAAA";
+        assert_eq!(
+            TenantName::parse(id),
+            Some(TenantName::Id(TenantId::from_stored(id.to_ascii_lowercase())))
+        );
+        for bad in ["", "*", "a b", "é", "null\0"] {
+            assert_eq!(TenantName::parse(bad), None, "{bad:?}");
+        }
+    }
+}

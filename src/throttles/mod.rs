@@ -1,0 +1,72 @@
+//! Throttles: how many failures in a row a user, or a name that nobody has, may make.
+//!
+//! An attempt is reserved before the password is hashed and concluded after it. Attempts in flight
+//! count like failures while they last, so that of any number at once no more than five are compared
+//! with the stored hash (R015, R017).
+
+pub mod store;
+
+use crate::clock::Timestamp;
+use crate::db::{Applied, DbError};
+use crate::error::{LOCKOUT_MINUTES, MAX_ATTEMPTS};
+use crate::ids::UserId;
+
+/// An attempt that was not concluded after this long counts as a failure: its server died over it.
+pub const ATTEMPT_LIFETIME_MILLIS: i64 = 60_000;
+
+/// Whose failures are counted together: a user, or a name that nobody has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject(String);
+
+impl Subject {
+    #[must_use]
+    pub fn user(id: &UserId) -> Self {
+        Self(format!("user:{id}"))
+    }
+
+    /// A name that nobody has stands here as a keyed digest: people type passwords into the wrong field (R143).
+    #[must_use]
+    pub fn name(digest: &str) -> Self {
+        Self(format!("name:{digest}"))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a reservation came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reservation {
+    /// The attempt may be hashed, and must then be concluded.
+    Reserved,
+    /// As many attempts as may fail are already in flight; one of them will be over soon.
+    Busy,
+    /// Too many failures.
+    Locked { until: Timestamp },
+}
+
+impl Reservation {
+    /// Reads what [`store::reserve`] answered.
+    pub fn from_applied(applied: &Applied) -> Result<Self, DbError> {
+        let throttle =
+            applied.rows(1).first().ok_or_else(|| DbError::Failed("the throttle has no row".to_owned()))?;
+        if let Some(until) = throttle.maybe_instant("locked_until")? {
+            return Ok(Self::Locked { until });
+        }
+        Ok(if applied.rows(3).is_empty() { Self::Busy } else { Self::Reserved })
+    }
+}
+
+/// When a lock that begins now ends.
+#[must_use]
+pub const fn lock_end(now: Timestamp) -> Timestamp {
+    now.plus_seconds(LOCKOUT_MINUTES * 60)
+}
+
+/// How many attempts are left after so many failures.
+#[must_use]
+pub const fn attempts_left(failures: i64) -> i64 {
+    if failures < MAX_ATTEMPTS { MAX_ATTEMPTS - failures } else { 0 }
+}

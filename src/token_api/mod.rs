@@ -1,0 +1,111 @@
+//! What a verifier fetches at a tenant's issuer: the key set and the metadata, in the RFCs' own formats.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::access_tokens::Algorithm;
+use crate::app::SharedApp;
+use crate::error::Error;
+use crate::signing_keys;
+use crate::tenants::{self, Tenant, TenantName, slug};
+
+/// How long these documents may be kept, in seconds; a new key is published at least that long before it signs.
+pub const CACHE_SECONDS: u32 = 300;
+
+#[must_use]
+pub fn router() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(jwks))
+        .routes(routes!(authorization_server_metadata))
+        .routes(routes!(openid_configuration))
+}
+
+/// The tenant's keys (JWK Set)
+///
+/// The public halves of the keys that the tenant's access tokens are signed with (RFC 7517).
+#[utoipa::path(
+    get,
+    path = "/t/{slug}/.well-known/jwks.json",
+    operation_id = "getKeys",
+    tag = "Issuer",
+    params(("slug" = String, Path, description = "The tenant's slug", example = "tenant-demo-001")),
+    responses((status = 200, description = "A JWK Set", body = Object))
+)]
+async fn jwks(State(app): State<SharedApp>, Path(slug): Path<String>) -> Result<Response<Body>, Error> {
+    let tenant = find_tenant(&app, &slug).await?;
+    let rows = app.db.fetch(signing_keys::store::find_public(&tenant.id)).await?;
+    document(&signing_keys::jwk_set(&rows, &tenant.valid_kids)?)
+}
+
+/// The issuer's metadata (RFC 8414)
+///
+/// Where RFC 8414 §3.1 puts it: the well-known part before the issuer's path.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server/t/{slug}",
+    operation_id = "getIssuerMetadata",
+    tag = "Issuer",
+    params(("slug" = String, Path, description = "The tenant's slug", example = "tenant-demo-001")),
+    responses((status = 200, description = "The metadata", body = Object))
+)]
+async fn authorization_server_metadata(
+    State(app): State<SharedApp>,
+    Path(slug): Path<String>,
+) -> Result<Response<Body>, Error> {
+    metadata(&app, &slug).await
+}
+
+/// The issuer's metadata (OpenID Connect Discovery)
+///
+/// The same document where OpenID Connect Discovery 1.0 §4 looks for it.
+#[utoipa::path(
+    get,
+    path = "/t/{slug}/.well-known/openid-configuration",
+    operation_id = "getOpenidConfiguration",
+    tag = "Issuer",
+    params(("slug" = String, Path, description = "The tenant's slug", example = "tenant-demo-001")),
+    responses((status = 200, description = "The metadata", body = Object))
+)]
+async fn openid_configuration(
+    State(app): State<SharedApp>,
+    Path(slug): Path<String>,
+) -> Result<Response<Body>, Error> {
+    metadata(&app, &slug).await
+}
+
+async fn metadata(app: &SharedApp, slug: &str) -> Result<Response<Body>, Error> {
+    let tenant = find_tenant(app, slug).await?;
+    let issuer = tenant.issuer(&app.options.public_url);
+    document(&json!({
+        "issuer": issuer,
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        // RFC 8414 §2 requires the field; there is no authorization endpoint to ask for a response type.
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": Algorithm::ALL,
+    }))
+}
+
+/// The tenant of this slug, suspended or not: its tokens stay verifiable until they are dead.
+async fn find_tenant(app: &SharedApp, text: &str) -> Result<Tenant, Error> {
+    let name = slug(text).map(TenantName::Slug).ok_or(Error::NotFound)?;
+    let rows = app.db.fetch(tenants::store::find(&name)).await?;
+    let tenant = rows.first().map(Tenant::from_row).transpose()?;
+    tenant.filter(|tenant| !tenant.deleted).ok_or(Error::NotFound)
+}
+
+fn document(value: &Value) -> Result<Response<Body>, Error> {
+    let body = serde_json::to_vec(value).map_err(anyhow::Error::from)?;
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let cache = format!("public, max-age={CACHE_SECONDS}");
+    headers.insert(CACHE_CONTROL, HeaderValue::from_str(&cache).map_err(anyhow::Error::from)?);
+    Ok(response)
+}

@@ -1,0 +1,122 @@
+//! The users' SQL.
+
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::ids::{CustomerId, TenantId, UserId};
+use crate::passwords::PasswordHash;
+
+use super::{LoginName, Phone, UserKind};
+
+/// The columns [`super::User::from_row`] reads, of `users u` and `customers c`.
+macro_rules! user_columns {
+    () => {
+        "u.id as user_id, u.kind as user_kind, u.status as user_status, u.password_hash as user_password_hash, \
+         u.roles as user_roles, u.email as user_email, u.first_name as user_first_name, \
+         u.last_name as user_last_name, u.full_name as user_full_name, u.gender as user_gender, \
+         u.phones as user_phones, u.last_login_at as user_last_login_at, \
+         u.sessions_not_before as user_sessions_not_before, \
+         u.sessions_end_reason as user_sessions_end_reason, u.created_at as user_created_at, \
+         u.updated_at as user_updated_at, c.id as customer_id, c.kind as customer_kind, \
+         c.status as customer_status"
+    };
+}
+pub(crate) use user_columns;
+
+/// A user that is being made.
+#[derive(Clone, Debug)]
+pub struct NewUser<'a> {
+    pub id: &'a UserId,
+    pub customer_id: &'a CustomerId,
+    pub kind: UserKind,
+    pub password_hash: Option<&'a PasswordHash>,
+    pub roles: &'a [String],
+    pub email: Option<&'a str>,
+    pub first_name: Option<&'a str>,
+    pub last_name: Option<&'a str>,
+    pub phones: &'a [Phone],
+}
+
+/// Refused ("user id") when the id has ever been used in this tenant.
+#[must_use]
+pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_changed_at, roles, \
+         email, first_name, last_name, phones, created_at, updated_at) \
+         values ($1, $2, $3, $4, 'active', $5, $6, $7, $8, $9, $10, $11, $12, $12) \
+         on conflict do nothing returning id",
+    )
+    .bind(tenant)
+    .bind(user.id)
+    .bind(user.customer_id)
+    .bind(user.kind.as_str())
+    .bind(user.password_hash.map(PasswordHash::as_str))
+    .bind(user.password_hash.map(|_| now))
+    .bind(serde_json::to_string(user.roles).expect("a list of texts"))
+    .bind(user.email)
+    .bind(user.first_name)
+    .bind(user.last_name)
+    .bind(serde_json::to_string(user.phones).expect("a list of plain data"))
+    .bind(now)
+    .must_change("user id")
+}
+
+/// Gives a user a name to log in with. Refused ("username") when somebody in the tenant has it.
+#[must_use]
+pub fn insert_username(tenant: &TenantId, user: &UserId, name: &LoginName) -> Statement {
+    insert_name(tenant, user, name, "username").must_change("username")
+}
+
+/// Gives a user their e-mail to log in with. Refused ("email") when somebody in the tenant has it.
+/// Where it is the username too it stands there once.
+#[must_use]
+pub fn insert_email(tenant: &TenantId, user: &UserId, name: &LoginName) -> Statement {
+    insert_name(tenant, user, name, "email").must_change("email")
+}
+
+fn insert_name(tenant: &TenantId, user: &UserId, name: &LoginName, kind: &str) -> Statement {
+    Statement::new(
+        "insert into login_names (tenant_id, name, user_id, kind) values ($1, $2, $3, $4) \
+         on conflict do nothing returning name",
+    )
+    .bind(tenant)
+    .bind(name.as_str())
+    .bind(user)
+    .bind(kind)
+}
+
+/// Notes a login. Refused ("user") unless user, customer and tenant may still log in and the password
+/// is the one that was checked: what was read before the hash must still hold after it (R091).
+#[must_use]
+pub fn note_login(
+    tenant: &TenantId,
+    user: &UserId,
+    checked: Option<&PasswordHash>,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update users set last_login_at = $3 \
+         where tenant_id = $1 and id = $2 and status = 'active' and password_hash = $4 \
+         and exists (select 1 from customers c where c.tenant_id = users.tenant_id and c.id = users.customer_id \
+                     and c.status not in ('suspended', 'closed')) \
+         and exists (select 1 from tenants t where t.id = users.tenant_id and t.status = 'active') \
+         returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(checked.map(PasswordHash::as_str))
+    .must_change("user")
+}
+
+/// Suspends a user: their sessions have ended with the next request, and resuming does not revive them (R064).
+#[must_use]
+pub fn suspend(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update users set status = 'suspended', sessions_not_before = $3, sessions_end_reason = 'user_disabled', \
+         updated_at = $3 where tenant_id = $1 and id = $2 returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .must_change("user")
+}
