@@ -1,1 +1,5 @@
-fn main() {}
+//! The tests through the outside of the library, on the database that the environment names.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
+mod db;
+mod support;

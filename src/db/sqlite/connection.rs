@@ -72,6 +72,14 @@ impl Connection {
         Ok(Self { raw, texts: HashMap::new() })
     }
 
+    /// Reads something, which opens the log. A checkpoint that has to open it itself keeps a read
+    /// lock meanwhile, and waits for that in vain.
+    pub(super) fn warm_up(&self) -> Result<(), DbError> {
+        self.raw
+            .query_row("select count(*) from sqlite_schema", [], |_| Ok(()))
+            .map_err(|error| explain(&error))
+    }
+
     /// Runs a statement to its end and collects its rows, at most `limit` of them.
     pub(super) fn run(&mut self, statement: &Statement, limit: usize) -> Result<Vec<Row>, Problem> {
         let text = self
@@ -86,16 +94,17 @@ impl Connection {
                 prepared.parameter_count()
             )));
         }
-        // A migration may have changed what `returning *` means since the text was first seen.
-        if !prepared.column_names().eq(text.columns.iter().map(|name| &**name)) {
-            text.columns = prepared.column_names().map(Box::from).collect();
-        }
         for (value, index) in statement.params.iter().zip(1..) {
             prepared.raw_bind_parameter(index, Parameter(value))?;
         }
         let mut found = Vec::new();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next()? {
+            // Known only now: a migration may have changed what `returning *` means, and SQLite
+            // notices when it takes the first step.
+            if found.is_empty() && !row.as_ref().column_names().eq(text.columns.iter().map(|name| &**name)) {
+                text.columns = row.as_ref().column_names().map(Box::from).collect();
+            }
             if found.len() == limit {
                 return Err(Problem::Mistake(format!("more than {limit} rows")));
             }

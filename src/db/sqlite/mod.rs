@@ -48,7 +48,9 @@ impl Sqlite {
         let busy = options.wait_within;
         let connection = Connection::open(&path, Purpose::Write, busy)?;
         use_log(&connection).map_err(|error| explain(&error))?;
+        connection.warm_up()?;
         let checkpoints = Connection::open(&path, Purpose::Write, CHECKPOINT_BUSY)?;
+        checkpoints.warm_up()?;
 
         let (wake, wanted) = sync_channel(1);
         start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted))?;
@@ -83,7 +85,7 @@ impl Sqlite {
     pub(super) async fn migrate(&self, migrations: &'static [Migration]) -> Result<(), DbError> {
         let path = self.path.clone();
         // Another process may be migrating: it is waited for, unlike in a request.
-        let busy = self.wait_within.max(Duration::from_secs(60));
+        let busy = self.wait_within.max(Duration::from_mins(1));
         blocking(move || migrate::run(&path, busy, migrations)).await
     }
 
