@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
 mod db;
+mod login;
 mod support;

@@ -4,6 +4,7 @@
 //! run on SQLite, and those that need PostgreSQL start a cluster of their own, which goes with the
 //! process.
 
+pub mod app;
 pub mod cluster;
 pub mod process;
 

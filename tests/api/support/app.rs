@@ -1,0 +1,395 @@
+//! The application as tests start it: a real router, an empty database of its own, a clock that stands
+//! still, the cheapest hashes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use vestibule::app::{App, AppOptions, Refusals, SharedApp};
+use vestibule::clock::{Clock, Timestamp};
+use vestibule::customers::store::NewCustomer;
+use vestibule::customers::{CustomerKind, CustomerStatus};
+use vestibule::flows::{CreateUser, NewTenant, create_tenant};
+use vestibule::ids::{CustomerId, TenantId, UserId};
+use vestibule::passwords::{Cost, Floor, Options, PasswordHash, Passwords, hash_blocking};
+use vestibule::secrets::MasterKeys;
+use vestibule::server::public_router;
+use vestibule::signing_keys::SigningKeys;
+use vestibule::tenants::{Family, KeyPurpose, NewTenantKey, Settings};
+use vestibule::users::store::NewUser;
+use vestibule::users::{LoginName, UserKind};
+
+use super::TestDatabase;
+
+/// Where the tests' clock stands at first: 2026-03-16T19:49:32.000Z.
+pub const START: Timestamp = Timestamp::from_millis(1_773_690_572_000);
+
+/// The nil UUID: "whoever the username says".
+pub const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Everybody's password.
+pub const PASSWORD: &str = "SecurePass123!";
+
+/// Hashes that cost next to nothing.
+pub const TINY: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+
+pub struct TestApp {
+    pub app: SharedApp,
+    pub router: Router,
+    pub clock: Clock,
+    /// Removed when this is dropped.
+    pub database: TestDatabase,
+}
+
+/// What a test may want otherwise.
+pub struct Wanted {
+    pub passwords: Options,
+    pub public_url: &'static str,
+    pub public_docs: bool,
+    pub trusted_proxies: Vec<&'static str>,
+    pub master_key: Option<String>,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            passwords: Options {
+                threads: 2,
+                deadline: Duration::from_secs(20),
+                cost: TINY,
+                floor: Floor::TestsOnly,
+                ..Options::default()
+            },
+            public_url: "https://id.example.test",
+            public_docs: true,
+            trusted_proxies: Vec::new(),
+            master_key: None,
+        }
+    }
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(Wanted::default()).await
+    }
+
+    pub async fn start_with(wanted: Wanted) -> Self {
+        let database = super::migrated_database().await;
+        Self::on(database, wanted)
+    }
+
+    pub fn on(database: TestDatabase, wanted: Wanted) -> Self {
+        let clock = Clock::fixed(START);
+        let key = wanted.master_key.unwrap_or_else(|| MasterKeys::generate().to_string());
+        let app = Arc::new(App {
+            db: database.clone(),
+            clock: clock.clone(),
+            master: MasterKeys::parse(&key).unwrap(),
+            passwords: Passwords::start(wanted.passwords).unwrap(),
+            signing_keys: SigningKeys::default(),
+            options: AppOptions {
+                public_url: wanted.public_url.to_owned(),
+                trusted_proxies: wanted.trusted_proxies.iter().map(|text| text.parse().unwrap()).collect(),
+                public_docs: wanted.public_docs,
+                tls: false,
+                body_timeout: Duration::from_secs(10),
+            },
+            refusals: Refusals::default(),
+        });
+        Self { router: public_router(&app), app, clock, database }
+    }
+
+    /// A tenant with one user in each family, the given settings and both kinds of keys.
+    pub async fn tenant_with(&self, slug: &str, settings: Settings) -> TestTenant {
+        let tenant = TestTenant::new(slug);
+        let hash = password_hash(PASSWORD);
+        let kinds = [CustomerKind::Individual, CustomerKind::Organization];
+        let customers: Vec<_> = tenant.people[..2]
+            .iter()
+            .zip(kinds)
+            .map(|(person, kind)| NewCustomer {
+                id: &person.customer,
+                kind,
+                house: false,
+                status: CustomerStatus::Active,
+                name: "A customer",
+            })
+            .collect();
+        let users: Vec<_> = tenant.people.iter().map(|person| person.as_new(&hash)).collect();
+        let new = NewTenant {
+            id: tenant.id.clone(),
+            slug,
+            name: slug,
+            settings,
+            keys: &[
+                NewTenantKey::brought_along(KeyPurpose::Login, tenant.key.clone(), tenant.secret.clone()),
+                NewTenantKey::brought_along(
+                    KeyPurpose::Backend,
+                    tenant.backend_key.clone(),
+                    tenant.backend_secret.clone(),
+                ),
+            ],
+            house: &tenant.people[2].customer,
+            customers: &customers,
+            users: &users,
+            also: Vec::new(),
+        };
+        create_tenant(&self.database, &self.app.master, new, self.clock.now()).await.unwrap();
+        tenant
+    }
+
+    pub async fn tenant(&self, slug: &str) -> TestTenant {
+        self.tenant_with(slug, Settings::default()).await
+    }
+
+    /// Sends a request through the whole router.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
+    /// The documented login.
+    pub async fn login(&self, tenant: &TestTenant, family: Family) -> Answer {
+        self.send(tenant.login(family).request()).await
+    }
+
+    /// A session's call with its bearer.
+    pub async fn session_call(
+        &self,
+        method: Method,
+        tenant: &TestTenant,
+        family: Family,
+        session: &str,
+        token: &str,
+    ) -> Answer {
+        let path = format!("{}/users/{NIL}/sessions/{session}", prefix(family, NIL));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("x-tenant-id", &tenant.slug);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+}
+
+/// A family's path up to `/users`.
+pub fn prefix(family: Family, owner: &str) -> String {
+    match family {
+        Family::Individual => format!("/api/v2.1/customer/individual/{owner}"),
+        Family::Organization => format!("/api/v2.1/customer/organization/{owner}"),
+        Family::Admin => format!("/api/v2.1/admin/organization/{owner}"),
+    }
+}
+
+pub fn password_hash(password: &str) -> PasswordHash {
+    let options = Options { cost: TINY, floor: Floor::TestsOnly, ..Options::default() };
+    hash_blocking(&options, &SecretString::from(password)).unwrap()
+}
+
+/// A tenant that a test made, with all its secrets.
+pub struct TestTenant {
+    pub id: TenantId,
+    pub slug: String,
+    pub key: String,
+    pub secret: String,
+    pub backend_key: String,
+    pub backend_secret: String,
+    /// One in each family, in the order of [`Family::ALL`].
+    pub people: [Person; 3],
+}
+
+pub struct Person {
+    pub family: Family,
+    pub customer: CustomerId,
+    pub id: UserId,
+    pub email: String,
+    roles: [String; 1],
+    name: LoginName,
+}
+
+impl Person {
+    pub fn new(family: Family, email: &str) -> Self {
+        let role = if family == Family::Admin { "ADMIN" } else { "USER" };
+        Self {
+            family,
+            customer: CustomerId::random(),
+            id: UserId::random(),
+            email: email.to_owned(),
+            roles: [role.to_owned()],
+            name: LoginName::parse(email).unwrap(),
+        }
+    }
+
+    pub fn as_new<'a>(&'a self, hash: &'a PasswordHash) -> CreateUser<'a> {
+        let kind = if self.family == Family::Admin { UserKind::Staff } else { UserKind::Customer };
+        CreateUser {
+            username: self.name.clone(),
+            email_name: Some(self.name.clone()),
+            user: NewUser {
+                id: &self.id,
+                customer_id: &self.customer,
+                kind,
+                password_hash: Some(hash),
+                roles: &self.roles,
+                email: Some(&self.email),
+                first_name: Some("Ada"),
+                last_name: Some("Example"),
+                phones: &[],
+            },
+        }
+    }
+}
+
+impl TestTenant {
+    fn new(slug: &str) -> Self {
+        Self {
+            id: TenantId::random(),
+            slug: slug.to_owned(),
+            key: format!("{slug}-login-key"),
+            secret: format!("{slug}-login-secret"),
+            backend_key: format!("{slug}-backend-key"),
+            backend_secret: format!("{slug}-backend-secret"),
+            people: [
+                Person::new(Family::Individual, "individual@example.test"),
+                Person::new(Family::Organization, "organization@example.test"),
+                Person::new(Family::Admin, "staff@example.test"),
+            ],
+        }
+    }
+
+    pub fn person(&self, family: Family) -> &Person {
+        self.people.iter().find(|person| person.family == family).unwrap()
+    }
+
+    /// The documented login of the family's person, to be changed before it is sent.
+    pub fn login(&self, family: Family) -> LoginCall {
+        let name = &self.person(family).email;
+        LoginCall {
+            path: format!("{}/users/{NIL}/sessions", prefix(family, NIL)),
+            headers: [
+                ("content-type", "application/json"),
+                ("x-tenant-id", &self.slug),
+                ("x-forwarded-for", "127.0.0.1"),
+                ("x-forwarded-from", "client-app"),
+                ("platform", "mobile"),
+                ("deviceid", "device-1"),
+                ("user-agent", "test-agent/1"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+            .to_vec(),
+            body: json!({
+                "username": name, "password": PASSWORD, "tenantKey": self.key, "tenantSecret": self.secret,
+                "credentialType": "PASSWORD", "value": name, "tenantId": self.id,
+            }),
+            raw: None,
+        }
+    }
+}
+
+/// A login that is being put together.
+#[derive(Clone)]
+pub struct LoginCall {
+    pub path: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Value,
+    /// Sent in place of `body`.
+    pub raw: Option<Vec<u8>>,
+}
+
+impl LoginCall {
+    /// Sets a body field; null takes it away.
+    pub fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
+        match value.into() {
+            Value::Null => drop(self.body.as_object_mut().unwrap().remove(field)),
+            value => self.body[field] = value,
+        }
+        self
+    }
+
+    /// Names another user, in both places.
+    pub fn named(self, name: &str) -> Self {
+        self.set("username", name).set("value", name)
+    }
+
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self = self.without(name);
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(other, _)| other != name);
+        self
+    }
+
+    pub fn raw(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.raw = Some(body.as_ref().to_vec());
+        self
+    }
+
+    /// With these ids in the path.
+    pub fn at(mut self, family: Family, owner: &str, user: &str) -> Self {
+        self.path = format!("{}/users/{user}/sessions", prefix(family, owner));
+        self
+    }
+
+    pub fn request(&self) -> Request<Body> {
+        let mut request = Request::builder().method(Method::POST).uri(&self.path);
+        for (name, value) in &self.headers {
+            request = request.header(name.as_str(), value.as_slice());
+        }
+        let body = self.raw.clone().unwrap_or_else(|| serde_json::to_vec(&self.body).unwrap());
+        request.body(Body::from(body)).unwrap()
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: axum::http::HeaderMap,
+    /// Null where the body is not JSON.
+    pub json: Value,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn data(&self) -> &Value {
+        &self.json["data"]
+    }
+
+    pub fn field(&self, name: &str) -> &str {
+        self.data()[name].as_str().unwrap_or_else(|| panic!("no text {name} in {}", self.text))
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    pub fn error_type(&self) -> &str {
+        self.field("errorType")
+    }
+
+    /// The body without the one thing that differs between equal answers: the request id.
+    pub fn without_request_id(&self) -> String {
+        match self.data()["requestId"].as_str() {
+            Some(id) => self.text.replace(id, "(id)"),
+            None => self.text.clone(),
+        }
+    }
+}
