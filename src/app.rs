@@ -35,8 +35,8 @@ pub struct AppOptions {
     pub trusted_proxies: Vec<IpNetwork>,
     /// Whether `/docs` and `/openapi.json` are on the public listener too.
     pub public_docs: bool,
-    /// Whether we end TLS ourselves: then answers carry HSTS.
-    pub tls: bool,
+    /// Whether the world reaches us by TLS, ended here or before us: then answers carry HSTS.
+    pub https: bool,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
 }

@@ -1,10 +1,12 @@
 //! The client of a request: its address, why that one, and what it says of itself.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
+
+use crate::ids::TenantId;
 
 /// Why an address was taken for the client's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -117,6 +119,21 @@ impl WebOrigin {
     }
 }
 
+/// Which tenant a request turned out to be of, once that is proven: for the log's line.
+#[derive(Clone, Default, Debug)]
+pub struct SeenTenant(Arc<OnceLock<TenantId>>);
+
+impl SeenTenant {
+    pub fn see(&self, tenant: &TenantId) {
+        self.0.get_or_init(|| tenant.clone());
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Option<&TenantId> {
+        self.0.get()
+    }
+}
+
 /// What is known of a request's client: kept with its session and in its events.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -131,6 +148,7 @@ pub struct Client {
     pub user_agent: Option<String>,
     pub request_id: String,
     pub correlation_id: Option<String>,
+    pub tenant: SeenTenant,
     /// The Origin header: a browser's word for the web app that calls.
     pub web_origin: Option<WebOrigin>,
 }

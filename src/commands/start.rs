@@ -61,7 +61,7 @@ pub(super) async fn open_app(config: &Config, master: MasterKeys, db: Database) 
             public_url: config.public_url()?.as_str().to_owned(),
             trusted_proxies: config.trusted_proxies.clone(),
             public_docs: config.public_docs,
-            tls: config.tls_certificate_file.is_some(),
+            https: config.public_url()?.is_https(),
             body_timeout: config.body_timeout(),
         },
         refusals: Refusals::default(),

@@ -109,6 +109,7 @@ impl<'a> Event<'a> {
                 "platform": client.platform,
                 "deviceId": client.device_id,
                 "userAgent": client.user_agent,
+                "correlationId": client.correlation_id,
             })
         })
     }

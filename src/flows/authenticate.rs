@@ -43,6 +43,7 @@ pub async fn authenticate(
     if !found.tenant.valid_kids.contains(&kid) || !agrees(app, &claims, &found) {
         return Err(INVALID);
     }
+    client.tenant.see(&found.tenant.id);
     if !tenant.names(&found.tenant)
         || !client.origin_is_admitted(found.origin_listed, &app.options.public_url)
     {

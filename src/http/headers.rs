@@ -109,6 +109,7 @@ pub fn client(parts: &Parts, app: &App) -> Result<Client, Error> {
         user_agent: text(headers, USER_AGENT.as_str(), MAX_AGENT_BYTES)?.map(str::to_owned),
         request_id: request_id.id,
         correlation_id: request_id.correlation,
+        tenant: request_id.tenant,
         web_origin: parts.extensions.get::<WebOrigin>().cloned(),
     })
 }

@@ -14,8 +14,9 @@ use metrics::{counter, histogram};
 use tracing::{error, info, warn};
 
 use crate::app::{App, SharedApp};
+use crate::client::SeenTenant;
 use crate::error::Error;
-use crate::ids::random_uuid;
+use crate::ids::{TenantId, random_uuid};
 
 use super::envelope::{Refusal, render};
 use super::{cors, headers};
@@ -28,6 +29,8 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub struct RequestId {
     pub id: String,
     pub correlation: Option<String>,
+    /// The tenant, as soon as somebody knows it.
+    pub tenant: SeenTenant,
 }
 
 /// The outermost layer: gives the request its id, the answer its envelope and headers, the log its line.
@@ -36,6 +39,7 @@ pub async fn answer(State(app): State<SharedApp>, mut request: Request, next: Ne
     let id = RequestId {
         id: headers::token_text(request.headers(), &REQUEST_ID).unwrap_or_else(random_uuid),
         correlation: headers::token_text(request.headers(), &CORRELATION_ID),
+        tenant: SeenTenant::default(),
     };
     request.extensions_mut().insert(id.clone());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -103,7 +107,7 @@ fn set_headers(response: &mut Response, id: &RequestId, app: &App) {
     headers
         .entry(CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-    if app.options.tls {
+    if app.options.https {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
 }
@@ -121,6 +125,7 @@ impl Observed<'_> {
         let Self { method, route, status, seconds } = self;
         let request_id = id.id.as_str();
         let correlation_id = id.correlation.as_deref();
+        let tenant = id.tenant.get().map(TenantId::as_str);
         let duration_ms = (seconds * 1_000_000.0).round() / 1_000.0;
         let error_type = refusal.map(|refusal| refusal.0.parts().1);
         match refusal.map(|refusal| &*refusal.0) {
@@ -150,7 +155,10 @@ impl Observed<'_> {
                     "request not served"
                 );
             }
-            _ => info!(request_id, correlation_id, method, route, status, duration_ms, error_type, "request"),
+            _ => info!(
+                request_id,
+                correlation_id, tenant, method, route, status, duration_ms, error_type, "request"
+            ),
         }
     }
 

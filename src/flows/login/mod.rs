@@ -7,8 +7,6 @@
 mod attempt;
 mod read;
 
-use std::time::{Duration, Instant};
-
 use metrics::counter;
 use secrecy::SecretString;
 
@@ -96,7 +94,6 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let found = read::find(app, &request, &name_digest).await?.ok_or(Error::Tenant)?;
     open_the_door(app, &mut request, &found, now)?;
 
-    let started = Instant::now();
     let ticket = app
         .passwords
         .ticket(found.tenant.id.as_str())
@@ -108,8 +105,7 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         return Err(attempt::locked(&found.tenant, until));
     }
     let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
-    let deadline = started + Duration::from_millis(1_000);
-    let attempt = Attempt::new(app, request, found, subject, now, deadline);
+    let attempt = Attempt::new(app, request, found, subject, now, ticket.deadline());
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))
         .await
@@ -128,6 +124,7 @@ fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Times
     if !(tenant.active && same_tenant && key_is_good) {
         return Err(Error::Tenant);
     }
+    request.client.tenant.see(&tenant.id);
     if !request.client.origin_is_admitted(*origin_listed, &app.options.public_url) {
         return Err(Error::Tenant);
     }

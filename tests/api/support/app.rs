@@ -97,7 +97,7 @@ impl TestApp {
                 public_url: wanted.public_url.to_owned(),
                 trusted_proxies: wanted.trusted_proxies.iter().map(|text| text.parse().unwrap()).collect(),
                 public_docs: wanted.public_docs,
-                tls: false,
+                https: true,
                 body_timeout: Duration::from_secs(10),
             },
             refusals: Refusals::default(),
