@@ -4,8 +4,8 @@ use std::sync::mpsc::Receiver;
 
 use super::connection::Connection;
 
-/// A log of so many pages (64 MiB) is started anew even if writers and readers must wait for it.
-const LONG_LOG: i64 = 16_384;
+/// A log of so many pages (32 MiB) is started anew even if writers and readers must wait for it.
+const LONG_LOG: i64 = 8192;
 
 /// Works until the writer is gone.
 pub(super) fn run(connection: &Connection, wanted: &Receiver<()>) {

@@ -61,7 +61,7 @@ impl Sqlite {
             checkpoint: wake,
             batch: options.batch,
             rows_per_change: options.rows_per_change,
-            statements: 0,
+            written: 0,
         };
         start("db-writer", move || writer.run())?;
         let readers = Readers::new(path.clone(), options);

@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 use metrics::histogram;
 use tokio::sync::oneshot;
 
-use super::super::change::{Applied, Change, DbError};
+use super::super::change::{Applied, Change, DbError, Statement};
+use super::super::value::Value;
 use super::super::waited;
 use super::connection::{Connection, Problem, explain};
 
 /// A batch that has run for so long is committed, whoever else waits.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 
-/// After so many statements the log is copied into the database, off this thread.
+/// After so many statements, or as many pages of parameters, the log is copied into the database,
+/// off this thread.
 const CHECKPOINT_EVERY: usize = 1000;
 
 /// What the writer is asked to do.
@@ -47,7 +49,8 @@ pub(super) struct Writer {
     pub(super) checkpoint: SyncSender<()>,
     pub(super) batch: usize,
     pub(super) rows_per_change: usize,
-    pub(super) statements: usize,
+    /// What has been written since the last checkpoint, roughly in pages.
+    pub(super) written: usize,
 }
 
 impl Writer {
@@ -112,8 +115,8 @@ impl Writer {
                 for Ran { result, answer } in ran {
                     let _ = answer.send(result);
                 }
-                if self.statements >= CHECKPOINT_EVERY {
-                    self.statements = 0;
+                if self.written >= CHECKPOINT_EVERY {
+                    self.written = 0;
                     let _ = self.checkpoint.try_send(());
                 }
             }
@@ -141,7 +144,7 @@ impl Writer {
 
     /// Runs one change inside the open transaction; if it fails nothing of it stays.
     fn run_one(&mut self, change: &Change) -> Result<Applied, DbError> {
-        self.statements += change.statements.len();
+        self.written += weight(change);
         self.connection.raw.execute_batch("savepoint one").map_err(|error| explain(&error))?;
         let result = self.run_statements(change);
         let end = if result.is_ok() { "release one" } else { "rollback to one; release one" };
@@ -174,6 +177,17 @@ impl Writer {
         }
         Ok(Applied(answers))
     }
+}
+
+/// About how many pages the change writes.
+fn weight(change: &Change) -> usize {
+    let bytes = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::Null | Value::Int(_) | Value::Bool(_) => 0,
+    };
+    let of = |statement: &Statement| 1 + statement.params.iter().map(bytes).sum::<usize>() / 4096;
+    change.statements.iter().map(of).sum()
 }
 
 fn lost(what: &str) -> DbError {

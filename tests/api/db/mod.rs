@@ -1,7 +1,13 @@
 //! The database layer, on both engines.
 
+mod cancellation;
 mod changes;
+mod crashes;
 mod migrations;
+mod postgres_faults;
+mod postgres_tls;
+mod sqlite_disk;
+mod sqlite_faults;
 mod values;
 
 use vestibule::db::{Database, Statement};

@@ -6,7 +6,9 @@
 
 pub mod app;
 pub mod cluster;
+pub mod dice;
 pub mod process;
+pub mod proxy;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
