@@ -17,6 +17,7 @@ use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::passwords::{MAX_PASSWORD_BYTES, hash_blocking, normalise};
 use crate::secrets::MasterKeys;
+use crate::tenants::store::insert_origin;
 use crate::tenants::{KeyPurpose, NewTenantKey, Settings, slug};
 use crate::users::store::NewUser;
 use crate::users::{LoginName, UserKind};
@@ -53,6 +54,9 @@ struct FirstTenant {
     /// A file with that user's password; asked for when left out
     #[arg(long, value_name = "PATH", requires = "tenant")]
     admin_password_file: Option<PathBuf>,
+    /// A browser origin its web apps call from; may be repeated [default: none]
+    #[arg(long, value_name = "URL", requires = "tenant")]
+    origin: Vec<Origin>,
 }
 
 /// A first tenant whose every part is good, before anything is written.
@@ -62,6 +66,7 @@ struct Planned {
     email: String,
     login: LoginName,
     password: SecretString,
+    origins: Vec<Origin>,
 }
 
 pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -134,7 +139,8 @@ impl FirstTenant {
         ensure!((1..=200).contains(&name.len()), "--tenant-name: must have 1 to 200 bytes");
         let password = self.password()?;
         check_password(&password, &Settings::default())?;
-        Ok(Some(Planned { slug, name, email: email.clone(), login, password }))
+        let origins = self.origin.clone();
+        Ok(Some(Planned { slug, name, email: email.clone(), login, password, origins }))
     }
 
     fn password(&self) -> anyhow::Result<SecretString> {
@@ -205,7 +211,7 @@ impl Planned {
             house: &house,
             customers: &[],
             users: &[admin],
-            also: Vec::new(),
+            also: self.origins.iter().map(|origin| insert_origin(&tenant, origin.as_str())).collect(),
         };
         create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
         let issuer = format!("{}/t/{}", config.public_url()?, self.slug);
