@@ -3,6 +3,8 @@
 //! `docs/errors.md` and the examples in the OpenAPI document come from [`Error::catalogue`]. How an
 //! error becomes an HTTP answer stands in `http::envelope`.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -318,16 +320,14 @@ pub fn errors_document() -> String {
     );
     for (error, meaning) in Error::catalogue() {
         let (status, kind) = error.parts();
-        text.push_str(&format!("| {status} | `{kind}` | {error} | {meaning} |\n"));
+        let _ = writeln!(text, "| {status} | `{kind}` | {error} | {meaning} |");
     }
     text.push_str("\n## Bodies\n");
     for (error, _) in Error::catalogue() {
         let (status, kind) = error.parts();
         let body = example(&error);
-        text.push_str(&format!(
-            "\n{status} `{kind}`, {error}\n\n```json\n{}\n```\n",
-            serde_json::to_string_pretty(&body).unwrap_or_default()
-        ));
+        let body = serde_json::to_string_pretty(&body).unwrap_or_default();
+        let _ = writeln!(text, "\n{status} `{kind}`, {error}\n\n```json\n{body}\n```");
     }
     text
 }

@@ -92,7 +92,7 @@ impl MasterKeys {
         })?;
         let mode = metadata.permissions().mode() & 0o777;
         ensure!(
-            mode & 0o077 == 0,
+            mode.trailing_zeros() >= 6,
             "master_key_file {shown}: its mode is {mode:04o}, so others may read it; run `chmod 600 {shown}`"
         );
         let text = Zeroizing::new(

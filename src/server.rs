@@ -29,27 +29,24 @@ pub fn openapi() -> OpenApi {
 }
 
 /// What customers' apps and tenants' backends reach.
-#[must_use]
 pub fn public_router(app: &SharedApp) -> Router {
     let (mut router, document) = api().split_for_parts();
     if app.options.public_docs {
-        router = router.merge(public_api::docs::router(public_api::openapi::finish(document)));
+        router = router.merge(public_api::docs::router(&public_api::openapi::finish(document)));
     }
     through_middleware(router, app)
 }
 
 /// What the operator reaches, on a listener of its own (R058, R125).
-#[must_use]
 pub fn operator_router(app: &SharedApp, metrics: Metrics) -> Router {
     let router = public_api::health::router().split_for_parts().0;
     let router =
-        router.merge(public_api::docs::router(openapi())).merge(public_api::metrics::router(metrics));
+        router.merge(public_api::docs::router(&openapi())).merge(public_api::metrics::router(metrics));
     through_middleware(router, app)
 }
 
 /// Puts routes behind what every request goes through; from the outside in: the answer's id, envelope,
 /// headers and log line (with CORS), panics, and what is refused before any route is looked for.
-#[must_use]
 pub fn through_middleware(routes: Router<SharedApp>, app: &SharedApp) -> Router {
     routes
         .fallback(|| async { Error::NotFound.into_response() })

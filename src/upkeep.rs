@@ -11,7 +11,7 @@ use crate::db::DbError;
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::system_tenant;
 
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 
 /// Runs until it is dropped.
 pub async fn run(app: SharedApp) {

@@ -28,7 +28,7 @@ pub(super) struct Init {
     /// The origin your apps will call; every token names it
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     public_url: Origin,
-    /// Where the data goes: sqlite:PATH, or postgres://… (better by VESTIBULE_DATABASE_URL_FILE)
+    /// Where the data goes: sqlite:PATH, or postgres://…; with a password better by `VESTIBULE_DATABASE_URL_FILE`
     #[arg(long, value_name = "URL", default_value = "sqlite:vestibule.db")]
     database_url: String,
     /// Where the master key goes, readable by you alone
@@ -109,8 +109,8 @@ impl Init {
 /// Writes a file that is not there yet. One that is there is kept: it may be worth everything.
 fn write_once(path: &Path, mode: u32, text: &str, what: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let shown = path.display();
-    let made = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = match made {
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = match opened {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             writeln!(out, "Kept the {what} that is in {shown}.")?;
             return Ok(());

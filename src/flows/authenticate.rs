@@ -2,7 +2,7 @@
 
 use crate::access_tokens::{Claims, Unverified};
 use crate::app::App;
-use crate::client::Client;
+use crate::client::{Client, WebOrigin};
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::{Error, TokenProblem};
@@ -91,7 +91,7 @@ async fn read(
     ))
     .bind(tenant)
     .bind(&session)
-    .bind(client.web_origin.as_ref().map(|origin| origin.as_str()));
+    .bind(client.web_origin.as_ref().map(WebOrigin::as_str));
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let broken = || Error::Internal(anyhow::anyhow!("a session without a user"));

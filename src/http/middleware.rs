@@ -86,6 +86,7 @@ fn check(request: &Request) -> Result<(), Error> {
 
 /// A panic is one request's 500 (R158); its words go to the log.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let words = panic
         .downcast_ref::<String>()

@@ -19,8 +19,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
                       img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-#[must_use]
-pub fn router(document: OpenApi) -> Router<SharedApp> {
+pub fn router(document: &OpenApi) -> Router<SharedApp> {
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
     let config = Arc::new(Config::from("/openapi.json").try_it_out_enabled(true).validator_url("none"));
     let page = move |Path(file): Path<String>| {

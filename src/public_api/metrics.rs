@@ -7,7 +7,6 @@ use axum::routing::get;
 use crate::app::SharedApp;
 use crate::telemetry::Metrics;
 
-#[must_use]
 pub fn router(metrics: Metrics) -> Router<SharedApp> {
     let render = move || async move {
         ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())

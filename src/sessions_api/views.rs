@@ -73,7 +73,8 @@ pub struct SessionMetadata {
 pub struct UserView {
     id: String,
     customer_id: String,
-    /// ACTIVE, PENDING_ACTIVATION, PENDING_VERIFICATION, CS_REGISTRATION_COMPLETED, SUSPENDED or CLOSED.
+    /// `ACTIVE`, `PENDING_ACTIVATION`, `PENDING_VERIFICATION`, `CS_REGISTRATION_COMPLETED`, `SUSPENDED` or
+    /// `CLOSED`.
     customer_status: &'static str,
     #[schema(required)]
     email: Option<String>,

@@ -8,7 +8,7 @@ pub const MAX_NAME_BYTES: usize = 256;
 /// A login name in canonical form: what is stored, looked up and throttled.
 ///
 /// Compatibility characters are folded (NFKC), case is mapped, and both are repeated until nothing
-/// changes, so that the form of the form is the form (R005; the idea of RFC 8265 UsernameCaseMapped,
+/// changes, so that the form of the form is the form (R005; the idea of RFC 8265 `UsernameCaseMapped`,
 /// whose profile is not idempotent for all of Unicode). Two spellings that look alike may thus be one
 /// name; two names are never one user.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

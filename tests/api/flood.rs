@@ -92,7 +92,6 @@ impl Demo {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[expect(non_snake_case, reason = "test names carry requirement ids")]
 async fn R037_of_two_thousand_logins_at_once_the_rest_is_refused_in_bounded_memory_while_health_answers() {
     let data = tempfile::tempdir().unwrap();
     let demo = std::sync::Arc::new(Demo::start(&data.path().join("demo")).await);
@@ -119,7 +118,7 @@ async fn R037_of_two_thousand_logins_at_once_the_rest_is_refused_in_bounded_memo
         }
         *statuses.entry(status).or_insert(0) += 1;
     }
-    println!(
+    eprintln!(
         "statuses {statuses:?}, base {base} KiB, at most {} KiB, {health} health checks",
         demo.memory("VmHWM")
     );

@@ -98,7 +98,7 @@ impl Attempt {
     }
 
     /// The user who may have a session now, if the hash said so and nothing else speaks against it.
-    fn admitted(&self, verdict: &Verdict) -> Option<&User> {
+    fn admitted(&self, verdict: Verdict) -> Option<&User> {
         let user = self.found.user.as_ref()?;
         let fits = verdict.matches
             && user.may_log_in()
@@ -109,7 +109,7 @@ impl Attempt {
     }
 
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
-        let Some(user) = self.admitted(&verdict).cloned() else { return self.fail().await };
+        let Some(user) = self.admitted(verdict).cloned() else { return self.fail().await };
         match self.succeed(user).await {
             // Suspended, or another password, since the reading: what was right is no longer (R091).
             Err(Concluded::Refused("user")) => self.fail().await,

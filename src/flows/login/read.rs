@@ -3,6 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::SharedApp;
+use crate::client::WebOrigin;
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::Error;
@@ -56,7 +57,7 @@ pub async fn find(app: &SharedApp, request: &Login, name_digest: &str) -> Result
     .bind(request.tenant_key.as_deref())
     .bind(request.name.as_str())
     .bind(name_digest)
-    .bind(request.client.web_origin.as_ref().map(|origin| origin.as_str()));
+    .bind(request.client.web_origin.as_ref().map(WebOrigin::as_str));
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Found {
@@ -70,11 +71,9 @@ pub async fn find(app: &SharedApp, request: &Login, name_digest: &str) -> Result
 
 /// Whether the key exists, is good and the secret its own; an unknown key costs the same digest (R044).
 pub fn key_opens(key: Option<&TenantKey>, secret: &SecretString, now: Timestamp) -> bool {
-    match key {
-        Some(key) => key.opens(secret.expose_secret(), now),
-        None => {
-            std::hint::black_box(secret_digest(secret.expose_secret()));
-            false
-        }
-    }
+    let Some(key) = key else {
+        std::hint::black_box(secret_digest(secret.expose_secret()));
+        return false;
+    };
+    key.opens(secret.expose_secret(), now)
 }
