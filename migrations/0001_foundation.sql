@@ -2,7 +2,9 @@
 --
 -- Portable SQL for both engines; src/db/migrate.rs says which words are substituted. Instants are
 -- Unix milliseconds. Every tenant's table has tenant_id first in its primary key and in every
--- foreign key, so that no row can point into another tenant.
+-- foreign key, so that no row can point into another tenant. Other indexes begin with what they are for
+-- and have tenant_id second: one that began with tenant_id would look to PostgreSQL as good as the
+-- primary key wherever most tenants are small, and would read all of a large one.
 
 -- What this database is: a mark that it belongs to the demo, for one.
 create table installation (
@@ -100,7 +102,7 @@ create table users (
     primary key (tenant_id, id),
     foreign key (tenant_id, customer_id) references customers (tenant_id, id)
 ) /*busy table*/;
-create index users_by_customer on users (tenant_id, customer_id, id);
+create index users_by_customer on users (customer_id, tenant_id, id);
 
 -- The names a user logs in with, canonical: the username and the e-mail, unique within the tenant.
 create table login_names (
@@ -111,7 +113,7 @@ create table login_names (
     primary key (tenant_id, name),
     foreign key (tenant_id, user_id) references users (tenant_id, id)
 ) /*table*/;
-create index login_names_by_user on login_names (tenant_id, user_id);
+create index login_names_by_user on login_names (user_id, tenant_id);
 
 create table devices (
     tenant_id text not null,
@@ -159,7 +161,7 @@ create table sessions (
     foreign key (tenant_id, tenant_key_id) references tenant_keys (tenant_id, id),
     foreign key (tenant_id, signing_kid) references signing_keys (tenant_id, kid)
 ) /*busy table*/;
-create index sessions_by_user on sessions (tenant_id, user_id, id);
+create index sessions_by_user on sessions (user_id, tenant_id, id);
 
 -- Failures in a row of one user, or of one name that nobody has (then a keyed digest of it).
 create table throttles (
@@ -206,7 +208,7 @@ create table events (
     primary key (tenant_id, id)
 ) /*table*/;
 create index events_unsealed on events (tenant_id, id) where position is null;
-create index events_by_session on events (tenant_id, session_id, id);
+create index events_by_session on events (session_id, tenant_id, id);
 
 -- Vestibule's own events stand under the system tenant. It has no keys, users or issuer.
 insert into tenants (id, slug, name, status, settings, signing_kid, valid_kids, created_at, updated_at)

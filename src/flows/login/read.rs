@@ -24,6 +24,8 @@ pub struct Found {
     pub origin_listed: bool,
 }
 
+// The throttle is a subquery and no join: there PostgreSQL has but one way to the row, by the whole key,
+// however small it believes the tenant to be.
 macro_rules! reading {
     ($where:literal) => {
         concat!(
@@ -33,15 +35,14 @@ macro_rules! reading {
             tenant_key_columns!(),
             ", ",
             user_columns!(),
-            ", th.locked_until as throttle_locked_until, \
+            ", (select th.locked_until from throttles th where th.tenant_id = t.id \
+             and th.subject = coalesce('user:' || u.id, 'name:' || $4)) as throttle_locked_until, \
              exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $5) as origin_listed \
              from tenants t \
              left join tenant_keys k on k.tenant_id = t.id and k.tenant_key = $2 \
              left join login_names n on n.tenant_id = t.id and n.name = $3 \
              left join users u on u.tenant_id = n.tenant_id and u.id = n.user_id \
              left join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
-             left join throttles th on th.tenant_id = t.id \
-             and th.subject = coalesce('user:' || u.id, 'name:' || $4) \
              where ",
             $where,
             " and t.slug <> 'system'"
