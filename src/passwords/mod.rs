@@ -148,6 +148,11 @@ impl Passwords {
                 worker::hash(engine, cost, &SecretString::from("measured"))?;
                 measured = started.elapsed();
             }
+            // Until somebody logs in, nobody needs it: an idle process stays small.
+            engine
+                .replace_memory()
+                .and_then(|()| engine.reserve())
+                .context("no memory for the hash threads")?;
         }
         let queue = Queue::new(u32::try_from(threads)?, deadline, cost.memory_kib, measured);
         let shared = Arc::new(worker::Shared {
