@@ -61,7 +61,7 @@ async fn a_lost_answer_is_an_unknown_outcome_and_nothing_is_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_whose_answer_is_lost_is_tried_once_more() {
-    let (_database, proxy, through) = proxied(|_| ()).await;
+    let (_database, proxy, through) = proxied(|options| options.read_connections = 1).await;
     through.fetch(count("x")).await.unwrap();
     proxy.lose_answers();
     let error = through.fetch(count("x")).await.unwrap_err();

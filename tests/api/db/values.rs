@@ -33,7 +33,8 @@ async fn every_kind_comes_back_as_it_went_in() {
     let long = "ü€𝄞'\"$1\\".repeat(100_000);
     let texts = ["", "plain", "it's", "tab\tline\n", &long];
     let numbers = [0, 1, -1, i64::MAX, i64::MIN];
-    let byte_rows: [&[u8]; 5] = [b"", b"\0", b"\xff\0\xfe", &[7; 70_000], b"x"];
+    let many = vec![7; 70_000];
+    let byte_rows: [&[u8]; 5] = [b"", b"\0", b"\xff\0\xfe", &many, b"x"];
     for index in 0..5 {
         let row = round_trip(
             &database,

@@ -30,7 +30,12 @@ pub struct TestDatabase {
 
 enum Place {
     Directory(TempDir),
-    Server { maintenance: String, name: String },
+    Server {
+        maintenance: String,
+        name: String,
+    },
+    /// A server that is thrown away with all its databases.
+    Cluster,
 }
 
 impl Deref for TestDatabase {
@@ -51,7 +56,7 @@ impl TestDatabase {
     pub fn file(&self) -> PathBuf {
         match &self.place {
             Place::Directory(directory) => file_in(directory.path()),
-            Place::Server { .. } => panic!("a database on a server is no file"),
+            Place::Server { .. } | Place::Cluster => panic!("a database on a server is no file"),
         }
     }
 }
@@ -105,7 +110,9 @@ pub async fn postgres() -> TestDatabase {
 
 /// An empty database on `cluster`.
 pub async fn postgres_on(cluster: &Cluster) -> TestDatabase {
-    on_new_database(&cluster.url(), None).await
+    let mut database = on_new_database(&cluster.url(), None).await;
+    database.place = Place::Cluster;
+    database
 }
 
 /// Options that are patient with a busy machine.
