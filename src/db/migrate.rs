@@ -112,7 +112,7 @@ pub(super) fn outstanding<'a>(
 
 /// Whether each of `migrations` is there as this binary knows it.
 pub(super) async fn current(database: &Database, migrations: &[Migration]) -> Result<bool, DbError> {
-    let exists = match &*database.0 {
+    let exists = match &database.0.engine {
         Engine::Sqlite(_) => "select 1 as there from sqlite_schema where name = 'vestibule_migrations'",
         Engine::Postgres(_) => "select 1 as there where to_regclass('vestibule_migrations') is not null",
     };

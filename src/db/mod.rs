@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use metrics::{counter, histogram};
 use secrecy::ExposeSecret;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 pub use change::{Applied, Change, DbError, Statement};
 pub use migrate::{MIGRATIONS, Migration};
@@ -28,7 +29,15 @@ use sqlite::Sqlite;
 
 /// A handle on the database; clones share it.
 #[derive(Clone, Debug)]
-pub struct Database(Arc<Engine>);
+pub struct Database(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    /// A permit for each change that has not ended, whether or not anyone waits for it still.
+    changes: Arc<Semaphore>,
+    most_changes: u32,
+}
 
 #[derive(Debug)]
 enum Engine {
@@ -52,7 +61,9 @@ impl Database {
                 ));
             }
         };
-        Ok(Self(Arc::new(engine)))
+        let most_changes = u32::try_from(options.queue).unwrap_or(u32::MAX);
+        let changes = Arc::new(Semaphore::new(most_changes as usize));
+        Ok(Self(Arc::new(Inner { engine, changes, most_changes })))
     }
 
     /// Makes a change true: when this answers `Ok`, all of it is durable and seen by every read.
@@ -65,16 +76,17 @@ impl Database {
         if change.statements.is_empty() {
             return Ok(Applied(Vec::new()));
         }
-        counted(match &*self.0 {
-            Engine::Sqlite(sqlite) => sqlite.apply(change).await,
-            Engine::Postgres(postgres) => postgres.apply(change).await,
+        counted(match (self.begin(), &self.0.engine) {
+            (Ok(permit), Engine::Sqlite(sqlite)) => sqlite.apply(change, permit).await,
+            (Ok(permit), Engine::Postgres(postgres)) => postgres.apply(change, permit).await,
+            (Err(error), _) => Err(error),
         })
     }
 
     /// Reads a few rows by key. It runs beside all other reads, so it must be short.
     pub async fn fetch(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         refuse_nul(&statement)?;
-        counted(match &*self.0 {
+        counted(match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.fetch(&statement),
             Engine::Postgres(postgres) => postgres.fetch(&statement).await,
         })
@@ -83,7 +95,7 @@ impl Database {
     /// Lists or searches: reads that may take a while, apart from the reads by key.
     pub async fn list(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         refuse_nul(&statement)?;
-        counted(match &*self.0 {
+        counted(match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.list(statement).await,
             Engine::Postgres(postgres) => postgres.list(&statement).await,
         })
@@ -105,19 +117,32 @@ impl Database {
         self.fetch(Statement::new("select 1 as one")).await.map(drop)
     }
 
-    /// Finishes what has begun, refuses what comes, and closes the connections.
+    /// Finishes the changes that have begun, also those nobody waits for, refuses what comes, and
+    /// closes the connections.
     pub async fn close(&self) {
-        match &*self.0 {
+        let all = self.0.changes.acquire_many(self.0.most_changes).await;
+        self.0.changes.close();
+        drop(all);
+        match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close().await,
         }
+    }
+
+    fn begin(&self) -> Result<OwnedSemaphorePermit, DbError> {
+        Arc::clone(&self.0.changes).try_acquire_owned().map_err(|refused| {
+            DbError::Unavailable(match refused {
+                TryAcquireError::NoPermits => "too many changes are waiting".into(),
+                TryAcquireError::Closed => "the database is closed".into(),
+            })
+        })
     }
 
     /// [`Database::migrate`] with migrations of the caller's, for tests.
     #[doc(hidden)]
     pub async fn migrate_with(&self, migrations: &'static [Migration]) -> Result<(), DbError> {
         migrate::refuse_disorder(migrations)?;
-        match &*self.0 {
+        match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.migrate(migrations).await,
             Engine::Postgres(postgres) => postgres.migrate(migrations).await,
         }
@@ -127,7 +152,7 @@ impl Database {
     /// SQLite on the writer's own connection. For tests.
     #[doc(hidden)]
     pub async fn execute_script(&self, script: &str) -> Result<(), DbError> {
-        match &*self.0 {
+        match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.script(migrate::for_sqlite(script)).await,
             Engine::Postgres(postgres) => postgres.script(&migrate::for_postgres(script)).await,
         }
@@ -137,7 +162,7 @@ impl Database {
     #[doc(hidden)]
     #[must_use]
     pub fn is_sqlite(&self) -> bool {
-        matches!(&*self.0, Engine::Sqlite(_))
+        matches!(&self.0.engine, Engine::Sqlite(_))
     }
 }
 

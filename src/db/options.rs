@@ -19,7 +19,7 @@ pub struct DatabaseOptions {
     /// PostgreSQL: how long the answer to a change may take before its outcome is called unknown;
     /// waiting for a row's lock ends a second earlier, with nothing done. Default 5 s.
     pub write_within: Duration,
-    /// SQLite: so many changes may wait for the writer; more are told to come back. Default 4,096.
+    /// So many changes may be under way or wait; more are told to come back. Default 4,096.
     pub queue: usize,
     /// SQLite: at most so many changes are committed together. Default 256.
     pub batch: usize,

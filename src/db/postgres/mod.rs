@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 
 use super::change::{Applied, Change, DbError, Statement};
@@ -84,10 +85,17 @@ impl Postgres {
         Ok(())
     }
 
-    pub(super) async fn apply(&self, change: Change) -> Result<Applied, DbError> {
+    pub(super) async fn apply(
+        &self,
+        change: Change,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Applied, DbError> {
         let writers = self.writers.clone();
         // In a task of its own: a caller that is dropped takes nothing with it.
-        let driven = tokio::spawn(async move { writers.apply(&change).await });
+        let driven = tokio::spawn(async move {
+            let _permit = permit;
+            writers.apply(&change).await
+        });
         driven.await.unwrap_or_else(|error| Err(DbError::UnknownOutcome(error.to_string())))
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::change::{Applied, Change, DbError, Statement};
 use super::migrate::Migration;
@@ -58,6 +58,8 @@ impl Sqlite {
         let writer = Writer {
             connection,
             jobs: queue,
+            log: log_of(&path),
+            busy,
             checkpoint: wake,
             batch: options.batch,
             rows_per_change: options.rows_per_change,
@@ -68,9 +70,13 @@ impl Sqlite {
         Ok(Self { path, wait_within: busy, jobs, readers })
     }
 
-    pub(super) async fn apply(&self, change: Change) -> Result<Applied, DbError> {
+    pub(super) async fn apply(
+        &self,
+        change: Change,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Applied, DbError> {
         let (answer, answered) = oneshot::channel();
-        self.ask(Job::Change(Waiting { change, since: Instant::now(), answer }))?;
+        self.ask(Job::Change(Waiting { change, since: Instant::now(), answer, permit }))?;
         answered.await.unwrap_or_else(|_| Err(DbError::UnknownOutcome("the writer is gone".into())))
     }
 
@@ -98,7 +104,7 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         let (answer, closed) = oneshot::channel();
         let jobs = self.jobs.clone();
-        // The queue may be full; everything in it comes first.
+        // No change is under way any more, but the queue may hold a script.
         let asked = tokio::task::spawn_blocking(move || jobs.send(Job::Close(answer))).await;
         if matches!(asked, Ok(Ok(()))) {
             let _ = closed.await;
@@ -141,6 +147,13 @@ fn use_log(connection: &Connection) -> rusqlite::Result<()> {
         );
     }
     connection.raw.query_row(&format!("pragma journal_size_limit = {LOG_BYTES_KEPT}"), [], |_| Ok(()))
+}
+
+/// The write-ahead log that belongs to the file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
 }
 
 fn path_of(path: &str) -> Result<PathBuf, DbError> {

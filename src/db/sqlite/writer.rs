@@ -1,10 +1,11 @@
 //! The one thread that writes: every change that waits is committed with the others, by one fsync.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use metrics::histogram;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::super::change::{Applied, Change, DbError, Statement};
 use super::super::value::Value;
@@ -32,6 +33,8 @@ pub(super) struct Waiting {
     pub(super) change: Change,
     pub(super) since: Instant,
     pub(super) answer: Answer,
+    /// Held until the change has been answered: closing waits for it.
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 type Answer = oneshot::Sender<Result<Applied, DbError>>;
@@ -40,12 +43,21 @@ type Answer = oneshot::Sender<Result<Applied, DbError>>;
 struct Ran {
     result: Result<Applied, DbError>,
     answer: Answer,
+    _permit: OwnedSemaphorePermit,
 }
+
+/// A log that has become so long (48 MiB) is begun anew, while everyone waits for it.
+const LONG_LOG: u64 = 48 * 1024 * 1024;
+
+/// How long that may wait for readers.
+const RESTART_BUSY: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) jobs: Receiver<Job>,
+    pub(super) log: PathBuf,
+    pub(super) busy: Duration,
     pub(super) checkpoint: SyncSender<()>,
     pub(super) batch: usize,
     pub(super) rows_per_change: usize,
@@ -70,7 +82,7 @@ impl Writer {
         };
         // Best effort: what is in the log is durable as it is.
         let _ = self.connection.raw.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
-        drop(self.connection);
+        drop((self.connection, self.jobs));
         if let Some(closed) = closed {
             let _ = closed.send(());
         }
@@ -80,8 +92,7 @@ impl Writer {
     /// kind that was met ends the batch and is handed back.
     fn commit_together(&mut self, first: Waiting) -> Option<Job> {
         if let Err(error) = self.connection.raw.execute_batch("begin immediate") {
-            let _ = first.answer.send(Err(explain(&error)));
-            return None;
+            return self.refuse_late(first, &error);
         }
         let started = Instant::now();
         let mut ran = Vec::new();
@@ -89,7 +100,7 @@ impl Writer {
         let left_over = loop {
             waited("change", next.since.elapsed());
             let result = self.run_one(&next.change);
-            ran.push(Ran { result, answer: next.answer });
+            ran.push(Ran { result, answer: next.answer, _permit: next.permit });
             // A full disk, for one, rolls back everything and not the statement alone.
             if self.connection.raw.is_autocommit() {
                 refuse_all(ran, &lost("the transaction was rolled back"));
@@ -108,20 +119,49 @@ impl Writer {
         left_over
     }
 
+    /// Nothing can be written now, for another process holds the lock: refuses `first`, and with it
+    /// all who have waited as long, so that nobody waits for each one's turn to wait.
+    fn refuse_late(&self, first: Waiting, error: &rusqlite::Error) -> Option<Job> {
+        let _ = first.answer.send(Err(explain(error)));
+        while let Ok(job) = self.jobs.try_recv() {
+            match job {
+                Job::Change(waiting) if waiting.since.elapsed() >= self.busy => {
+                    let _ = waiting.answer.send(Err(explain(error)));
+                }
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
     fn commit(&mut self, ran: Vec<Ran>) {
         match self.connection.raw.execute_batch("commit") {
             Ok(()) => {
                 histogram!("vestibule_db_batch_size").record(u32::try_from(ran.len()).unwrap_or(u32::MAX));
-                for Ran { result, answer } in ran {
+                for Ran { result, answer, _permit } in ran {
                     let _ = answer.send(result);
                 }
-                if self.written >= CHECKPOINT_EVERY {
-                    self.written = 0;
-                    let _ = self.checkpoint.try_send(());
-                }
+                self.bound_log();
             }
             Err(error) if self.bury() => refuse_all(ran, &explain_commit(&error)),
             Err(error) => refuse_all(ran, &DbError::UnknownOutcome(error.to_string())),
+        }
+    }
+
+    /// Keeps the log from growing for ever, mostly by asking for a checkpoint.
+    fn bound_log(&mut self) {
+        if self.written < CHECKPOINT_EVERY {
+            return;
+        }
+        self.written = 0;
+        let _ = self.checkpoint.try_send(());
+        // Changes that come faster than checkpoints can copy them would never let the log end. Its
+        // file is cut when it begins anew, so its length tells.
+        if std::fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG) {
+            let raw = &self.connection.raw;
+            let _ = raw.busy_timeout(RESTART_BUSY);
+            let _ = raw.query_row("pragma wal_checkpoint(restart)", [], |_| Ok(()));
+            let _ = raw.busy_timeout(self.busy);
         }
     }
 
@@ -205,7 +245,7 @@ fn explain_commit(error: &rusqlite::Error) -> DbError {
 /// Answers a batch of which nothing happened, or perhaps all. Even a refusal is not passed on: it
 /// may rest on what a neighbour did in the transaction that is no more.
 fn refuse_all(ran: Vec<Ran>, error: &DbError) {
-    for Ran { result, answer } in ran {
+    for Ran { result, answer, _permit } in ran {
         let verdict = match (error, result) {
             (DbError::UnknownOutcome(what), Ok(_)) => DbError::UnknownOutcome(what.clone()),
             (DbError::UnknownOutcome(what) | DbError::Unavailable(what), _) => lost(what),

@@ -157,11 +157,18 @@ async fn a_commit_that_gave_up_on_its_standby_is_not_acknowledged() {
         assert!(Instant::now() < settled);
     }
     for change in [Change::from(note("b")), pair("b")] {
-        let handle = (*database).clone();
-        let waiting = tokio::spawn(async move { handle.apply(change).await });
+        let begin = || {
+            let (handle, change) = ((*database).clone(), change.clone());
+            tokio::spawn(async move { handle.apply(change).await })
+        };
+        let mut waiting = begin();
         while database.list(cancel()).await.unwrap().is_empty() {
             assert!(Instant::now() < settled);
             tokio::time::sleep(Duration::from_millis(5)).await;
+            if waiting.is_finished() {
+                // The setting is known, but not yet to the process that puts it into force.
+                waiting = begin();
+            }
         }
         let error = waiting.await.unwrap().unwrap_err();
         assert!(matches!(error, DbError::UnknownOutcome(_)), "{error:?}");

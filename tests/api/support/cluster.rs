@@ -115,19 +115,19 @@ impl Drop for Cluster {
 
 /// A data directory that has never been started, made once for all clusters of this process.
 fn initialised() -> &'static Path {
-    static FRESH: OnceLock<TempDir> = OnceLock::new();
-    let fresh = FRESH.get_or_init(|| {
-        let directory = TempDir::with_prefix("vestibule-initdb-").unwrap();
-        give_away(directory.path());
+    static FRESH: OnceLock<PathBuf> = OnceLock::new();
+    FRESH.get_or_init(|| {
+        let directory = super::keep().join("initdb");
+        fs::create_dir(&directory).unwrap();
+        give_away(&directory);
         let output = unprivileged(&program("initdb"))
             .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"])
-            .arg(directory.path())
+            .arg(&directory)
             .output()
             .unwrap();
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         directory
-    });
-    fresh.path()
+    })
 }
 
 /// PostgreSQL's program of that name, of the newest version that is installed.

@@ -11,7 +11,11 @@ pub mod process;
 pub mod proxy;
 
 use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -73,6 +77,24 @@ impl Drop for TestDatabase {
             }
         }
     }
+}
+
+/// Where what lives as long as this process is kept; it is removed when the process has ended,
+/// however it ended.
+pub fn keep() -> &'static Path {
+    static KEEP: OnceLock<(PathBuf, Child)> = OnceLock::new();
+    let (path, _janitor) = KEEP.get_or_init(|| {
+        let path = TempDir::with_prefix("vestibule-test-").unwrap().keep();
+        // PostgreSQL's user passes through.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o711)).unwrap();
+        let mut janitor = Command::new("sh");
+        janitor.arg("-c").arg(format!("cat >/dev/null; rm -rf '{}'", path.display()));
+        // In a group of its own: an interrupt meant for the tests does not reach it.
+        let janitor = janitor.process_group(0).current_dir("/").stdin(Stdio::piped());
+        let janitor = janitor.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        (path, janitor)
+    });
+    path
 }
 
 /// Whether the suite runs on PostgreSQL.
@@ -191,8 +213,7 @@ async fn migrated_template() -> String {
         .await;
         name
     } else {
-        // One small file that outlives the process; the system's temporary directory is its keeper.
-        let file = file_in(&tempfile::tempdir().unwrap().keep());
+        let file = keep().join("template.db");
         let database = Database::open(&patient(&format!("sqlite:{}", file.display()))).await.unwrap();
         database.migrate_with(MIGRATIONS).await.unwrap();
         database.close().await;

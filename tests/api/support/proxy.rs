@@ -77,6 +77,9 @@ fn pump(mut from: TcpStream, mut to: TcpStream, answers: bool, wire: &Wire) {
         }
         if answers && wire.mode.load(Ordering::SeqCst) == LOSE_ANSWERS {
             wire.lost.fetch_add(1, Ordering::SeqCst);
+            // Until the server has no more to say, so that all of the request has reached it.
+            from.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
+            while let Ok(1..) = from.read(&mut buffer) {}
             break;
         }
         if to.write_all(&buffer[..length]).is_err() {
