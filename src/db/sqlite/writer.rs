@@ -153,16 +153,24 @@ impl Writer {
         if self.written < CHECKPOINT_EVERY {
             return;
         }
-        self.written = 0;
         let _ = self.checkpoint.try_send(());
+        let long = std::fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG);
+        if !long || self.restart_log() {
+            self.written = 0;
+        }
+        // Where it could not be done, every batch tries again, and waits a little each time: writers
+        // are slowed down to what the disk and the readers allow.
+    }
+
+    /// Copies all of the log into the database and begins it anew; whether that could be done.
+    fn restart_log(&self) -> bool {
         // Changes that come faster than checkpoints can copy them would never let the log end. Its
         // file is cut when it begins anew, so its length tells.
-        if std::fs::metadata(&self.log).is_ok_and(|log| log.len() > LONG_LOG) {
-            let raw = &self.connection.raw;
-            let _ = raw.busy_timeout(RESTART_BUSY);
-            let _ = raw.query_row("pragma wal_checkpoint(restart)", [], |_| Ok(()));
-            let _ = raw.busy_timeout(self.busy);
-        }
+        let raw = &self.connection.raw;
+        let _ = raw.busy_timeout(RESTART_BUSY);
+        let blocked = raw.query_row("pragma wal_checkpoint(restart)", [], |row| row.get::<_, i64>(0));
+        let _ = raw.busy_timeout(self.busy);
+        blocked.is_ok_and(|blocked| blocked == 0)
     }
 
     /// After a failed COMMIT: makes sure that what it wrote never comes back.
