@@ -5,8 +5,10 @@
 //! process.
 
 pub mod app;
+pub mod calls;
 pub mod cluster;
 pub mod dice;
+pub mod forge;
 pub mod process;
 pub mod proxy;
 

@@ -1,0 +1,153 @@
+//! Any request, put together by hand, and sessions to send it for.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::Value;
+use vestibule::customers;
+use vestibule::customers::store::NewCustomer;
+use vestibule::customers::{CustomerKind, CustomerStatus};
+use vestibule::db::Statement;
+use vestibule::flows::create_user;
+use vestibule::tenants::Family;
+
+use super::app::{Answer, NIL, PASSWORD, Person, TestApp, TestTenant, password_hash, prefix};
+
+/// A request that is being put together.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub method: Method,
+    pub path: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    pub fn new(method: &str, path: impl Into<String>) -> Self {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new("GET", path)
+    }
+
+    /// Adds a header; one of that name that is there already stays.
+    pub fn and(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// For a tenant, by whatever names it.
+    pub fn tenant(self, name: &str) -> Self {
+        self.and("x-tenant-id", name)
+    }
+
+    pub fn bearer(self, token: &str) -> Self {
+        self.and("authorization", format!("Bearer {token}"))
+    }
+
+    pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
+        self.body = body.as_ref().to_vec();
+        self
+    }
+
+    pub fn request(&self) -> Request<Body> {
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.path);
+        for (name, value) in &self.headers {
+            request = request.header(name.as_str(), value.as_slice());
+        }
+        request.body(Body::from(self.body.clone())).unwrap()
+    }
+}
+
+/// The path of one session; nil ids mean whoever the token says.
+pub fn session_path(family: Family, owner: &str, user: &str, session: &str) -> String {
+    format!("{}/users/{user}/sessions/{session}", prefix(family, owner))
+}
+
+/// A call of one session with its bearer, by nil ids.
+pub fn session_call(method: &str, tenant: &TestTenant, family: Family, session: &str, token: &str) -> Call {
+    Call::new(method, session_path(family, NIL, NIL, session)).tenant(&tenant.slug).bearer(token)
+}
+
+/// A session that a login opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub family: Family,
+    pub session: String,
+    pub token: String,
+    pub refresh: String,
+    pub data: Value,
+}
+
+impl TestApp {
+    pub async fn call(&self, call: Call) -> Answer {
+        self.send(call.request()).await
+    }
+
+    /// Logs the family's person in.
+    pub async fn open(&self, tenant: &TestTenant, family: Family) -> Opened {
+        self.open_as(tenant, family, &tenant.person(family).email).await
+    }
+
+    /// Logs somebody in.
+    pub async fn open_as(&self, tenant: &TestTenant, family: Family, name: &str) -> Opened {
+        let answer = self.send(tenant.login(family).named(name).request()).await.expect(200);
+        Opened {
+            family,
+            session: answer.field("sessionId").to_owned(),
+            token: answer.field("token").to_owned(),
+            refresh: answer.field("refreshToken").to_owned(),
+            data: answer.data().clone(),
+        }
+    }
+
+    pub async fn view(&self, tenant: &TestTenant, of: &Opened) -> Answer {
+        self.call(session_call("GET", tenant, of.family, &of.session, &of.token)).await
+    }
+
+    pub async fn end(&self, tenant: &TestTenant, of: &Opened) -> Answer {
+        self.call(session_call("DELETE", tenant, of.family, &of.session, &of.token)).await
+    }
+
+    /// Another user in a family of a tenant, with a customer of their own (staff: of the house).
+    pub async fn another(&self, tenant: &TestTenant, family: Family, email: &str) -> Person {
+        let mut person = Person::new(family, email);
+        let now = self.clock.now();
+        if family == Family::Admin {
+            person.customer = tenant.person(Family::Admin).customer.clone();
+        } else {
+            let individual = family == Family::Individual;
+            let customer = NewCustomer {
+                id: &person.customer,
+                kind: if individual { CustomerKind::Individual } else { CustomerKind::Organization },
+                house: false,
+                status: CustomerStatus::Active,
+                name: "Another customer",
+            };
+            self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
+        }
+        let hash = password_hash(PASSWORD);
+        create_user(&self.database, &tenant.id, &person.as_new(&hash), now).await.unwrap();
+        person
+    }
+
+    /// Changes one row, past the API.
+    pub async fn change(&self, statement: Statement) {
+        self.database.apply(statement.must_change("the row that a test changes")).await.unwrap();
+    }
+
+    /// How many rows there are.
+    pub async fn count(&self, statement: Statement) -> i64 {
+        self.database.list(statement).await.unwrap()[0].int("n").unwrap()
+    }
+
+    /// All events of a tenant of one name.
+    pub async fn events(&self, tenant: &str, name: &str) -> Vec<vestibule::db::Row> {
+        let statement = Statement::new(
+            "select session_id, reason, actor_kind, actor_id, details, personal from events \
+             where tenant_id = $1 and name = $2 order by id",
+        );
+        self.database.list(statement.bind(tenant).bind(name)).await.unwrap()
+    }
+}
