@@ -84,28 +84,31 @@ impl Session {
             return Some((at, reason.clone()));
         }
         let because = |reason: EndReason| reason.as_str().to_owned();
-        if let Some(at) = tenant.sessions_not_before.filter(|at| self.created_at <= *at) {
-            return Some((at, because(EndReason::TenantSuspended)));
-        }
-        if !tenant.active {
-            return Some((now, because(EndReason::TenantSuspended)));
-        }
-        if let Some(at) = user.sessions_not_before.filter(|at| self.created_at <= *at) {
-            let reason = user.sessions_end_reason.clone();
-            return Some((at, reason.unwrap_or_else(|| because(EndReason::UserDisabled))));
-        }
-        if !user.active {
-            return Some((now, because(EndReason::UserDisabled)));
-        }
-        if !user.customer_status.admits() {
-            return Some((now, because(EndReason::CustomerClosed)));
-        }
-        let (limit, reason) = if self.expires_at <= self.idle_expires_at {
+        let (limit, limit_reason) = if self.expires_at <= self.idle_expires_at {
             (self.expires_at, EndReason::ExpiredAbsolute)
         } else {
             (self.idle_expires_at, EndReason::ExpiredIdle)
         };
-        (limit <= now).then(|| (limit, because(reason)))
+        let ended_with_all = |not_before: Option<Timestamp>| not_before.filter(|at| self.created_at <= *at);
+        let endings = [
+            ended_with_all(tenant.sessions_not_before).map(|at| (at, because(EndReason::TenantSuspended))),
+            ended_with_all(user.sessions_not_before).map(|at| {
+                let reason = user.sessions_end_reason.clone();
+                (at, reason.unwrap_or_else(|| because(EndReason::UserDisabled)))
+            }),
+            (limit <= now).then(|| (limit, because(limit_reason))),
+        ];
+        // Several can hold at once; the earliest is the session's ending, and stays it.
+        if let Some(first) = endings.into_iter().flatten().min_by_key(|(at, _)| *at) {
+            return Some(first);
+        }
+        if !tenant.active {
+            return Some((now, because(EndReason::TenantSuspended)));
+        }
+        if !user.active {
+            return Some((now, because(EndReason::UserDisabled)));
+        }
+        (!user.customer_status.admits()).then(|| (now, because(EndReason::CustomerClosed)))
     }
 }
 
