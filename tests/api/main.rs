@@ -7,6 +7,7 @@
 mod architecture;
 mod db;
 mod flood;
+mod hygiene;
 mod isolation;
 mod login;
 mod schema;
