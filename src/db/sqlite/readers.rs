@@ -27,12 +27,13 @@ pub(super) struct Readers {
 struct Stack {
     path: PathBuf,
     busy: Duration,
-    idle: Mutex<Vec<Connection>>,
+    /// Nothing once the database is closed.
+    idle: Mutex<Option<Vec<Connection>>>,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf, options: &DatabaseOptions) -> Self {
-        let stack = |path| Arc::new(Stack { path, busy: options.wait_within, idle: Mutex::default() });
+        let stack = |path| Arc::new(Stack { path, busy: options.wait_within, idle: Mutex::new(Some(Vec::new())) });
         Self {
             by_key: stack(path.clone()),
             lists: stack(path),
@@ -82,18 +83,21 @@ impl Readers {
     }
 
     pub(super) fn close(&self) {
-        self.by_key.idle().clear();
-        self.lists.idle().clear();
+        *self.by_key.idle() = None;
+        *self.lists.idle() = None;
     }
 }
 
 impl Stack {
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self) -> Result<Connection, DbError> {
-        let idle = self.idle().pop();
+        let idle = match &mut *self.idle() {
+            Some(connections) => connections.pop(),
+            None => return Err(DbError::Unavailable("the database is closed".into())),
+        };
         match idle {
             Some(connection) => Ok(connection),
             None => Connection::open(&self.path, Purpose::Read, self.busy),
@@ -101,7 +105,9 @@ impl Stack {
     }
 
     fn put(&self, connection: Connection) {
-        self.idle().push(connection);
+        if let Some(connections) = &mut *self.idle() {
+            connections.push(connection);
+        }
     }
 }
 
