@@ -28,11 +28,12 @@ const PLATFORM: [&str; 2] = ["platform", "sec-ch-ua-platform"];
 const DEVICE_ID: [&str; 3] = ["deviceid", "x-device-id", "device-id"];
 
 /// The headers that mean something to us. Each may be there once (R127, R133).
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     TENANT_ID,
     FORWARDED_FOR,
     FORWARDED_FROM,
     "platform",
+    "sec-ch-ua-platform",
     "deviceid",
     "x-device-id",
     "device-id",
