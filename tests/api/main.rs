@@ -5,8 +5,10 @@
 #![expect(non_snake_case, reason = "test names carry requirement ids")]
 
 mod architecture;
+mod cors;
 mod db;
 mod flood;
+mod documents;
 mod hygiene;
 mod isolation;
 mod login;
