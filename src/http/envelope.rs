@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::json;
@@ -65,6 +68,10 @@ impl IntoResponse for Error {
     }
 }
 
+/// What other layers say of an answer and its envelope does not: the route's methods, and CORS, without
+/// which a web app cannot read why it was refused.
+const KEPT: [HeaderName; 4] = [ALLOW, VARY, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS];
+
 /// Gives any refusal, whatever layer it comes from, its body and headers.
 #[must_use]
 pub fn render(response: axum::response::Response, request_id: &str) -> axum::response::Response {
@@ -74,11 +81,12 @@ pub fn render(response: axum::response::Response, request_id: &str) -> axum::res
         return response;
     }
     let error = refusal.map_or_else(|| Arc::new(from_status(status)), |refusal| refusal.0);
-    let allow = response.headers().get(ALLOW).cloned();
     let mut rendered = json_response(status, body(&error, status, request_id));
     set_headers(rendered.headers_mut(), &error);
-    if let Some(allow) = allow {
-        rendered.headers_mut().insert(ALLOW, allow);
+    for name in KEPT {
+        if let Some(value) = response.headers().get(&name) {
+            rendered.headers_mut().insert(name, value.clone());
+        }
     }
     rendered.extensions_mut().insert(Refusal(error));
     rendered
