@@ -1,5 +1,6 @@
 //! Connections that are used by one change or list at a time, and the few that all reads share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -104,6 +105,8 @@ struct SharedInner {
     connector: Arc<Connector>,
     purpose: Purpose,
     current: Mutex<Option<Arc<Connection>>>,
+    /// Set for good, and read, with `current` locked or before it is asked for.
+    closed: AtomicBool,
     connecting: tokio::sync::Mutex<()>,
 }
 
@@ -113,6 +116,7 @@ impl Shared {
             connector: Arc::clone(connector),
             purpose,
             current: Mutex::default(),
+            closed: AtomicBool::new(false),
             connecting: tokio::sync::Mutex::default(),
         }))
     }
@@ -122,6 +126,7 @@ impl Shared {
     /// It is made in a task of its own: a caller's patience ends before the last of several hosts
     /// has been tried, and the next caller should not begin with the first again.
     pub(super) async fn get(&self) -> Result<Arc<Connection>, DbError> {
+        self.0.check_open()?;
         if let Some(connection) = self.0.living() {
             return Ok(connection);
         }
@@ -138,8 +143,11 @@ impl Shared {
         }
     }
 
+    /// Ends the connection, and makes none from then on.
     pub(super) fn close(&self) {
-        *self.0.current() = None;
+        let mut current = self.0.current();
+        self.0.closed.store(true, Ordering::Relaxed);
+        *current = None;
     }
 }
 
@@ -150,8 +158,17 @@ impl SharedInner {
             return Ok(connection);
         }
         let connection = Arc::new(self.connector.connect(self.purpose).await?);
-        *self.current() = Some(Arc::clone(&connection));
+        let mut current = self.current();
+        self.check_open()?;
+        *current = Some(Arc::clone(&connection));
         Ok(connection)
+    }
+
+    fn check_open(&self) -> Result<(), DbError> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(DbError::Unavailable("the database is closed".into()));
+        }
+        Ok(())
     }
 
     fn living(&self) -> Option<Arc<Connection>> {

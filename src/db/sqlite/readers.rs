@@ -33,7 +33,8 @@ struct Stack {
 
 impl Readers {
     pub(super) fn new(path: PathBuf, options: &DatabaseOptions) -> Self {
-        let stack = |path| Arc::new(Stack { path, busy: options.wait_within, idle: Mutex::new(Some(Vec::new())) });
+        let stack =
+            |path| Arc::new(Stack { path, busy: options.wait_within, idle: Mutex::new(Some(Vec::new())) });
         Self {
             by_key: stack(path.clone()),
             lists: stack(path),
