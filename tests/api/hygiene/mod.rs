@@ -69,7 +69,6 @@ fn nothing_inner(answer: &Answer, what: &str) {
         "anyhow",
         "unwrap",
         "rusqlite",
-        "0x",
         env!("CARGO_PKG_VERSION"),
     ] {
         assert!(!text.contains(word), "{what}: {word} in {}", answer.text);
