@@ -9,6 +9,7 @@ pub mod calls;
 pub mod cluster;
 pub mod dice;
 pub mod forge;
+pub mod login;
 pub mod process;
 pub mod proxy;
 

@@ -1,0 +1,52 @@
+//! More logins than can be hashed in time.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use futures_util::future::join_all;
+use vestibule::passwords::Cost;
+use vestibule::tenants::Family;
+
+use crate::support::app::TestApp;
+use crate::support::login::one_thread;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R037_what_cannot_be_hashed_in_time_is_503_and_leaves_nothing_reserved() {
+    let mut wanted = one_thread();
+    wanted.passwords.cost = Cost { memory_kib: 4_096, passes: 6, lanes: 1 };
+    wanted.passwords.deadline = Duration::from_millis(100);
+    let app = TestApp::start_with(wanted).await;
+    let tenant = app.tenant("acme").await;
+    let calls = (0..90).map(|number| {
+        let call = tenant.login(Family::ALL[number % 3]);
+        // Some of nobody, each of a name of its own, so that no lock is in the way.
+        if number % 2 == 0 { call } else { call.named(&format!("nobody.{number}@x.test")) }
+    });
+    let logins: Vec<_> = calls.map(|call| app.send_apart(&call)).collect();
+    let health = app.send(Request::get("/healthz").body(Body::empty()).unwrap()).await;
+    assert_eq!(health.status, 200, "health is answered meanwhile");
+    let (mut opened, mut failed, mut refused) = (0, 0, 0);
+    for answer in join_all(logins).await {
+        let answer = answer.unwrap();
+        match answer.status.as_u16() {
+            200 => opened += 1,
+            401 => failed += 1,
+            503 => {
+                assert_eq!(answer.error_type(), "OVERLOADED", "{}", answer.text);
+                let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+                assert!((1..=60).contains(&seconds));
+                refused += 1;
+            }
+            other => panic!("{other}: {}", answer.text),
+        }
+    }
+    assert!(refused > 0 && opened + failed > 0, "{opened} opened, {failed} failed, {refused} refused");
+    assert_eq!(app.count("attempts").await, 0, "nothing stays reserved");
+    assert_eq!(app.count("sessions").await, opened);
+    assert_eq!(app.count("events where name = 'authn_login_fail'").await, failed);
+    assert_eq!(i64::try_from(app.app.passwords.evaluations()).unwrap(), opened + failed);
+    for family in Family::ALL {
+        assert_eq!(app.failures(tenant.person(family)).await, 0, "a refusal is no failure");
+    }
+}
