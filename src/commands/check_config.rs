@@ -1,15 +1,15 @@
 //! `vestibule check-config`: everything that can be known to be wrong without starting.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use anyhow::bail;
 
 use super::Global;
 use crate::config::{Config, Source};
 use crate::listeners::Tls;
+use crate::secrets::MasterKeys;
 
 pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = global.load()?;
@@ -43,30 +43,11 @@ fn problems(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(config.public_url().err().map(|error| error.0.concat()));
     match config.master_key_file() {
-        Ok(path) => problems.extend(private_file_problem("master_key_file", path)),
+        Ok(path) => problems.extend(MasterKeys::load(path).err().map(|error| format!("{error:#}"))),
         Err(error) => problems.extend(error.0),
     }
     problems.extend(Tls::load(config).err().map(|error| format!("{error:#}")));
     problems
-}
-
-/// Why a file that only the service may read is not one.
-fn private_file_problem(key: &str, path: &Path) -> Option<String> {
-    let name = path.display();
-    let facts = match File::open(path).and_then(|file| file.metadata()) {
-        Ok(facts) => facts,
-        Err(error) => return Some(format!("{key}: cannot read {name}: {error}")),
-    };
-    let mode = facts.permissions().mode() & 0o777;
-    if !facts.is_file() {
-        Some(format!("{key}: {name} is not a file"))
-    } else if mode & 0o077 != 0 {
-        Some(format!("{key}: others than its owner can use {name} (mode {mode:04o}); run chmod 600 {name}"))
-    } else if facts.len() == 0 {
-        Some(format!("{key}: {name} is empty; `vestibule init` writes one"))
-    } else {
-        None
-    }
 }
 
 /// What will work and is likely not meant.
@@ -129,22 +110,6 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("(not set)"));
-    }
-
-    #[test]
-    fn r145_a_master_key_file_that_is_missing_empty_or_open_to_others_is_a_problem() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        let problem = || private_file_problem("master_key_file", &path).unwrap_or_default();
-        assert!(problem().contains("No such file"));
-        fs::write(&path, "").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(problem().contains("mode 0640") && problem().contains("chmod 600"), "{}", problem());
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(problem().contains("is empty"));
-        fs::write(&path, "x").unwrap();
-        assert_eq!(problem(), "");
-        assert!(private_file_problem("master_key_file", folder.path()).unwrap().contains("is not a file"));
     }
 
     #[test]
