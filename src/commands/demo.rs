@@ -130,8 +130,9 @@ impl Demo {
             .with_context(|| format!("--data {shown}: cannot be made"))?;
         let key_file = self.data.join("master.key");
         if !key_file.exists() {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file)?;
-            file.write_all(MasterKeys::generate().as_bytes())?;
+            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file);
+            made.and_then(|mut file| file.write_all(MasterKeys::generate().as_bytes()))
+                .with_context(|| format!("--data {shown}: {} cannot be written", key_file.display()))?;
         }
         Ok(key_file)
     }
