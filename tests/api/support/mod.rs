@@ -11,6 +11,7 @@ pub mod dice;
 pub mod forge;
 pub mod login;
 pub mod process;
+pub mod program;
 pub mod proxy;
 
 use std::ops::Deref;

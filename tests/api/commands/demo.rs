@@ -1,0 +1,116 @@
+//! `vestibule demo`.
+
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::program::{Ended, Folder, Kill, lines};
+
+/// A demo that runs, and what it printed up to now.
+struct Demo {
+    child: Kill,
+    printed: Vec<String>,
+    out: Receiver<String>,
+}
+
+impl Demo {
+    fn start(folder: &Folder) -> Self {
+        let mut command =
+            folder.command(&["demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"]);
+        let mut child = Kill(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+        let out = lines(child.0.stdout.take().unwrap());
+        let mut demo = Self { child, printed: Vec::new(), out };
+        while !demo.text().contains("Stop with Ctrl-C.") {
+            let line =
+                demo.out.recv_timeout(Duration::from_secs(30)).expect("the demo says that it is ready");
+            demo.printed.push(line);
+        }
+        demo
+    }
+
+    fn text(&self) -> String {
+        self.printed.join("\n")
+    }
+
+    /// Pastes the printed call into a shell: its answer.
+    fn paste(&self) -> Value {
+        let text = self.text();
+        let call = &text[text.find("curl ").unwrap()..text.find("\n\nWho can").unwrap()];
+        let answer =
+            Ended::from(Command::new("sh").arg("-c").arg(format!("{call} --silent")).output().unwrap());
+        serde_json::from_str(&answer.out).unwrap_or_else(|_| panic!("{answer:?}"))
+    }
+
+    /// Stops it with Ctrl-C.
+    fn stop(mut self) {
+        let interrupted =
+            Command::new("sh").arg("-c").arg(format!("kill -INT {}", self.child.0.id())).status();
+        assert!(interrupted.unwrap().success());
+        assert!(self.child.wait_for_the_end().success());
+    }
+}
+
+#[test]
+fn the_documented_call_works_and_a_second_run_finds_the_first_ones_data() {
+    let folder = Folder::new();
+    let demo = Demo::start(&folder);
+    assert!(demo.text().contains("its data is new, in vestibule-demo"), "{}", demo.text());
+    let first = demo.paste();
+    assert_eq!(first["code"], 200, "{first}");
+    demo.stop();
+    assert_eq!(folder.mode("vestibule-demo"), 0o700);
+    assert_eq!(folder.mode("vestibule-demo/master.key"), 0o600);
+
+    let demo = Demo::start(&folder);
+    assert!(demo.text().contains("its data is found in vestibule-demo"), "{}", demo.text());
+    let second = demo.paste();
+    for field in ["userId", "customerId", "tenantId"] {
+        assert!(first["data"][field].is_string());
+        assert_eq!(first["data"][field], second["data"][field]);
+    }
+    assert_ne!(first["data"]["sessionId"], second["data"]["sessionId"]);
+    assert!(second["data"]["user"]["lastLogin"].is_string(), "the first run's login was kept: {second}");
+}
+
+#[test]
+fn R011_serve_refuses_the_demos_database() {
+    let folder = Folder::new();
+    Demo::start(&folder).stop();
+    let mut serve = folder.command(&["serve"]);
+    serve.env("VESTIBULE_DATABASE_URL", "sqlite:vestibule-demo/vestibule.db");
+    serve.env("VESTIBULE_MASTER_KEY_FILE", "vestibule-demo/master.key");
+    serve.env("VESTIBULE_PUBLIC_URL", "http://127.0.0.1:8080");
+    Ended::of(&mut serve).badly(&["database_url: this database belongs to the demo", "vestibule init"]);
+}
+
+#[test]
+fn R011_the_demo_listens_on_loopback_only() {
+    let folder = Folder::new();
+    for option in ["--listen", "--operator-listen"] {
+        for address in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+            folder.run(&["demo", option, address]).badly(&[
+                option,
+                address,
+                "listens on 127.0.0.1 or [::1] only",
+            ]);
+        }
+    }
+    assert!(folder.names().is_empty());
+}
+
+#[test]
+fn what_keeps_the_demo_from_starting_is_named() {
+    let folder = Folder::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    folder.run(&["demo", "--listen", &address]).badly(&["listen", &address, "in use"]);
+    // Folders that not even root can make, or write in.
+    folder.run(&["demo", "--data", "/proc/vestibule"]).badly(&["--data /proc/vestibule: cannot be made"]);
+    folder.run(&["demo", "--data", "/proc"]).badly(&["--data", "/proc/master.key"]);
+    folder.write("file", "");
+    folder.run(&["demo", "--data", "file"]).badly(&["--data file: cannot be made"]);
+    folder.run(&["--config", "x", "demo"]).badly(&["leave --config out"]);
+}
