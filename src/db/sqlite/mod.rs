@@ -11,6 +11,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -53,7 +54,9 @@ impl Sqlite {
         checkpoints.warm_up()?;
 
         let (wake, wanted) = sync_channel(1);
-        start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted))?;
+        let checkpointing = Arc::new(Mutex::new(()));
+        let working = Arc::clone(&checkpointing);
+        start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted, &working))?;
         let (jobs, queue) = sync_channel(options.queue);
         let writer = Writer {
             connection,
@@ -61,6 +64,7 @@ impl Sqlite {
             log: log_of(&path),
             busy,
             checkpoint: wake,
+            checkpointing,
             batch: options.batch,
             rows_per_change: options.rows_per_change,
             written: 0,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use metrics::histogram;
@@ -59,6 +60,7 @@ pub(super) struct Writer {
     pub(super) log: PathBuf,
     pub(super) busy: Duration,
     pub(super) checkpoint: SyncSender<()>,
+    pub(super) checkpointing: Arc<Mutex<()>>,
     pub(super) batch: usize,
     pub(super) rows_per_change: usize,
     /// What has been written since the last checkpoint, roughly in pages.
@@ -166,6 +168,7 @@ impl Writer {
     fn restart_log(&self) -> bool {
         // Changes that come faster than checkpoints can copy them would never let the log end. Its
         // file is cut when it begins anew, so its length tells.
+        let _one_at_a_time = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
         let raw = &self.connection.raw;
         let _ = raw.busy_timeout(RESTART_BUSY);
         let blocked = raw.query_row("pragma wal_checkpoint(restart)", [], |row| row.get::<_, i64>(0));
