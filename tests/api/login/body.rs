@@ -141,8 +141,7 @@ async fn on_the_admin_family_a_header_wins_over_the_field_that_stands_in_for_it(
         assert_eq!(metadata["userAgent"], agent);
         assert_eq!(metadata["clientPlatform"], platform);
         assert_eq!(metadata["clientIp"], "127.0.0.1", "a field is believed no more than a header");
-        let events = app.events(&tenant).await;
-        let personal = &events.last().unwrap().personal;
+        let personal = app.event_of(&tenant, &answer).await.personal;
         assert_eq!((&personal["forwardedFor"], &personal["deviceId"]), (&json!(address), &json!(device)));
     }
 }

@@ -14,11 +14,11 @@ use crate::support::login::one_thread;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn R037_what_cannot_be_hashed_in_time_is_503_and_leaves_nothing_reserved() {
     let mut wanted = one_thread();
-    wanted.passwords.cost = Cost { memory_kib: 4_096, passes: 6, lanes: 1 };
-    wanted.passwords.deadline = Duration::from_millis(100);
+    wanted.passwords.cost = Cost { memory_kib: 8_192, passes: 6, lanes: 1 };
+    wanted.passwords.deadline = Duration::from_millis(700);
     let app = TestApp::start_with(wanted).await;
     let tenant = app.tenant("acme").await;
-    let calls = (0..90).map(|number| {
+    let calls = (0..120).map(|number| {
         let call = tenant.login(Family::ALL[number % 3]);
         // Some of nobody, each of a name of its own, so that no lock is in the way.
         if number % 2 == 0 { call } else { call.named(&format!("nobody.{number}@x.test")) }

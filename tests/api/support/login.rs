@@ -132,7 +132,7 @@ impl TestApp {
         rows[0].int("number").unwrap()
     }
 
-    /// The login's events of a tenant, in the order they were written.
+    /// The login's events of a tenant. Those of one millisecond are in no order.
     pub async fn events(&self, tenant: &TestTenant) -> Vec<Event> {
         let sql = "select name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, reason, \
                    request_id, details, personal, salt from events \
@@ -141,9 +141,20 @@ impl TestApp {
         rows.iter().map(Event::from_row).collect()
     }
 
-    /// The names of those events.
+    /// The names of those events, sorted.
     pub async fn event_names(&self, tenant: &TestTenant) -> Vec<String> {
-        self.events(tenant).await.into_iter().map(|event| event.name).collect()
+        let mut names: Vec<_> = self.events(tenant).await.into_iter().map(|event| event.name).collect();
+        names.sort();
+        names
+    }
+
+    /// The one event of the request that was answered like this.
+    pub async fn event_of(&self, tenant: &TestTenant, answer: &Answer) -> Event {
+        let id = answer.headers["x-request-id"].to_str().unwrap();
+        let events = self.events(tenant).await.into_iter();
+        let mut events: Vec<_> = events.filter(|event| event.request_id.as_deref() == Some(id)).collect();
+        assert_eq!(events.len(), 1, "one event of one request");
+        events.remove(0)
     }
 
     /// Every value of every column of every table, one after the other.
