@@ -1,4 +1,4 @@
-//! The envelope every answer comes in: `{ "code", "message", "data" }`, in that order.
+//! The envelope every answer comes in: `{ "code", "data", "message" }`, in that order (contract.md §1).
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ pub struct Success<T> {
     /// The HTTP status.
     #[schema(example = 200)]
     pub code: u16,
+    pub data: T,
     #[schema(example = "Success")]
     pub message: &'static str,
-    pub data: T,
 }
 
 impl<T> Success<T> {
     pub const fn new(data: T) -> Self {
-        Self { code: 200, message: "Success", data }
+        Self { code: 200, data, message: "Success" }
     }
 }
 
@@ -96,12 +96,12 @@ fn body(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Envelope<'a> {
         code: u16,
-        message: &'a str,
         data: serde_json::Map<String, serde_json::Value>,
+        message: &'a str,
     }
     let mut data = error.data();
     data.insert("requestId".to_owned(), json!(request_id));
-    let envelope = Envelope { code: status.as_u16(), message: &error.to_string(), data };
+    let envelope = Envelope { code: status.as_u16(), data, message: &error.to_string() };
     serde_json::to_vec(&envelope).unwrap_or_default()
 }
 
