@@ -105,6 +105,7 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         return Err(attempt::locked(&found.tenant, until));
     }
     let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
+    // It waits for a slot for as long as its place in the hash queue is good.
     let attempt = Attempt::new(app, request, found, subject, now, ticket.deadline());
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))
