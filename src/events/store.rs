@@ -2,8 +2,10 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
+use crate::error::MAX_ATTEMPTS;
 use crate::ids::{ChangeId, EventId, TenantId};
 use crate::secrets::random;
+use crate::throttles::{Subject, dead_before};
 
 use super::Event;
 
@@ -44,6 +46,36 @@ pub fn insert_if_locked(
     )
     .bind(subject)
     .bind(change)
+}
+
+/// Writes an event if the same change has just locked this subject by counting dead attempts, which are
+/// still there.
+#[must_use]
+pub fn insert_if_dead_attempts_locked(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    subject: &Subject,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(
+            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
+             session_id, reason, request_id, details, personal, salt) \
+             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+             from throttles t where t.tenant_id = $1 and t.subject = $15 and t.change_id = $16 \
+             and t.locked_until is not null and t.failures - \
+             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $15 and a.reserved_at < $17) \
+             < $18",
+        ),
+        tenant,
+        event,
+        now,
+    )
+    .bind(subject.as_str())
+    .bind(change)
+    .bind(dead_before(now))
+    .bind(MAX_ATTEMPTS)
 }
 
 fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {

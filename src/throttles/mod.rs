@@ -55,8 +55,14 @@ impl Reservation {
         if let Some(until) = throttle.maybe_instant("locked_until")? {
             return Ok(Self::Locked { until });
         }
-        Ok(if applied.rows(3).is_empty() { Self::Busy } else { Self::Reserved })
+        Ok(if applied.rows(4).is_empty() { Self::Busy } else { Self::Reserved })
     }
+}
+
+/// Attempts reserved before this instant are dead now.
+#[must_use]
+pub const fn dead_before(now: Timestamp) -> Timestamp {
+    now.plus_millis(-ATTEMPT_LIFETIME_MILLIS)
 }
 
 /// When a lock that begins now ends.

@@ -5,10 +5,11 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{AttemptId, ChangeId, TenantId};
 
-use super::{ATTEMPT_LIFETIME_MILLIS, MAX_ATTEMPTS, Subject, lock_end};
+use super::{MAX_ATTEMPTS, Subject, dead_before, lock_end};
 
 /// Reserves an attempt if one is free. [`super::Reservation::from_applied`] reads the answer, which is
-/// not a refusal even where nothing is free: what was learned of dead attempts must stay.
+/// not a refusal even where nothing is free: what was learned of dead attempts must stay. `lock_event`
+/// writes an event if dead attempts lock the subject; it runs while they are still there.
 #[must_use]
 pub fn reserve(
     tenant: &TenantId,
@@ -16,8 +17,9 @@ pub fn reserve(
     attempt: &AttemptId,
     change: &ChangeId,
     now: Timestamp,
-) -> [Statement; 4] {
-    let stale = now.plus_millis(-ATTEMPT_LIFETIME_MILLIS);
+    lock_event: Statement,
+) -> [Statement; 5] {
+    let stale = dead_before(now);
     [
         // A lock that is over takes its failures with it (R016).
         Statement::new(
@@ -45,6 +47,7 @@ pub fn reserve(
         .bind(stale)
         .bind(lock_end(now))
         .bind(MAX_ATTEMPTS),
+        lock_event,
         Statement::new("delete from attempts where tenant_id = $1 and subject = $2 and reserved_at < $3")
             .bind(tenant)
             .bind(subject.as_str())

@@ -73,14 +73,11 @@ impl Attempt {
     /// Reserves the attempt, waiting for a slot while honest logins of the same user are in flight.
     async fn reserve(&self, presence: &Presence) -> Result<Reservation, Error> {
         loop {
-            let change = ChangeId::random();
-            let statements = throttles::store::reserve(
-                &self.found.tenant.id,
-                &self.subject,
-                &self.id,
-                &change,
-                self.app.clock.now(),
-            );
+            let (tenant, subject) = (&self.found.tenant.id, &self.subject);
+            let (change, now) = (ChangeId::random(), self.app.clock.now());
+            let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
+            let lock = events::store::insert_if_dead_attempts_locked(tenant, &lock, subject, &change, now);
+            let statements = throttles::store::reserve(tenant, subject, &self.id, &change, now, lock);
             let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
             let reservation = Reservation::from_applied(&applied)?;
             let over = presence.is_gone() || Instant::now() + RETRY_EVERY > self.deadline;
@@ -190,19 +187,23 @@ impl Attempt {
         let change = ChangeId::random();
         // A lock begins when the failure is known, not when the request came.
         let now = self.app.clock.now();
-        let event = |name| Event {
-            user: self.found.user.as_ref().map(|user| &user.id),
-            reason: Some("wrong_credentials"),
-            client: Some(&self.request.client),
-            details: json!({ "family": self.request.family.as_str(), "subject": self.subject.as_str() }),
-            ..Event::new(name, Actor::Unknown)
-        };
-        let lock = Event { reason: Some("too_many_failures"), ..event(EventName::AuthnLoginLock) };
+        let fail = self.failure_event(EventName::AuthnLoginFail, "wrong_credentials");
+        let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
         Change::new()
             .with(throttles::store::count_failure(tenant, &self.subject, &change, now))
             .with(throttles::store::conclude(tenant, &self.subject, &self.id))
-            .with(events::store::insert(tenant, &event(EventName::AuthnLoginFail), now))
+            .with(events::store::insert(tenant, &fail, now))
             .with(events::store::insert_if_locked(tenant, &lock, self.subject.as_str(), &change, now))
+    }
+
+    fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {
+        Event {
+            user: self.found.user.as_ref().map(|user| &user.id),
+            reason: Some(reason),
+            client: Some(&self.request.client),
+            details: json!({ "family": self.request.family.as_str(), "subject": self.subject.as_str() }),
+            ..Event::new(name, Actor::Unknown)
+        }
     }
 
     async fn signing_key(&self) -> Result<std::sync::Arc<SigningKey>, Error> {
