@@ -55,6 +55,26 @@ async fn R045_every_reason_at_the_door_is_one_403_without_hash_event_or_throttle
 }
 
 #[tokio::test]
+async fn the_system_tenant_is_unknown_even_if_its_row_asks_for_no_key() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.script(
+        r#"update tenants set settings = '{"version":1,"keyOptional":["individual","organization","admin"]}'
+           where slug = 'system'"#,
+    )
+    .await;
+    for family in Family::ALL {
+        let call = tenant.login(family).set("tenantKey", ()).set("tenantSecret", ()).set("tenantId", ());
+        for name in ["system", NIL] {
+            let (answer, hashes) = app.hashes_of(&call.clone().header("x-tenant-id", name)).await;
+            answer.expect(403);
+            assert_eq!(hashes, 0);
+        }
+    }
+    assert_eq!(app.count("throttles").await, 0);
+}
+
+#[tokio::test]
 async fn R054_a_suspended_or_deleted_tenant_is_refused_like_an_unknown_one() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;

@@ -55,6 +55,15 @@ async fn R015_names_that_do_not_exist_are_counted_and_locked_byte_for_byte_alike
 }
 
 #[tokio::test]
+async fn R015_names_that_do_not_exist_are_counted_each_for_itself() {
+    let (app, _, call) = one().await;
+    app.fail(&call.clone().named("nobody@x.test"), 4).await;
+    app.fail(&call.clone().named("nobody.else@x.test"), 4).await;
+    assert_eq!(app.count("throttles where failures = 4").await, 2);
+    app.send(call.request()).await.expect(200);
+}
+
+#[tokio::test]
 async fn R016_the_lock_ends_by_itself_after_thirty_minutes_and_not_a_millisecond_before() {
     let (app, _, call) = one().await;
     let nobody = call.clone().named("nobody@x.test");
