@@ -167,8 +167,8 @@ fn modules_of_one_layer_do_not_go_round_in_circles() {
     let uses = uses();
     for (name, modules) in &layers {
         let within = |module: &str| -> Vec<String> {
-            let used = uses.get(module).into_iter().flatten();
-            used.map(|(other, _)| other.clone()).filter(|other| modules.contains(other)).collect()
+            let others = uses.get(module).into_iter().flatten().map(|(other, _)| other.clone());
+            others.filter(|other| modules.contains(other)).collect()
         };
         for start in modules {
             let mut seen = BTreeSet::new();

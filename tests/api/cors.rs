@@ -196,7 +196,7 @@ async fn R124_a_foreign_origin_is_refused_before_any_hash_or_write() {
     ];
     let mut before = Vec::new();
     for table in tables {
-        before.push(app.count(counted(table)).await);
+        before.push(app.number_of(counted(table)).await);
     }
     let hashes = app.app.passwords.evaluations();
     for origin in ["https://evil.test", APP, "null"] {
@@ -218,7 +218,7 @@ async fn R124_a_foreign_origin_is_refused_before_any_hash_or_write() {
     }
     assert_eq!(app.app.passwords.evaluations(), hashes);
     for (table, before) in tables.into_iter().zip(before) {
-        assert_eq!(app.count(counted(table)).await, before, "{table}");
+        assert_eq!(app.number_of(counted(table)).await, before, "{table}");
     }
     app.view(&globex, &opened).await.expect(200);
     drop(acme);

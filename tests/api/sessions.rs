@@ -177,7 +177,7 @@ async fn R063_after_a_logout_the_token_is_dead_at_once_and_the_logout_can_be_rep
             assert_eq!(app.end(&tenant, &opened).await.expect(200).text, first.text, "after {seconds} s");
             app.clock.advance(-seconds * 1_000);
         }
-        let events = app.events(tenant.id.as_str(), "session_expired").await;
+        let events = app.events_named(tenant.id.as_str(), "session_expired").await;
         let of_it: Vec<_> =
             events.iter().filter(|row| row.text("session_id").unwrap() == opened.session).collect();
         assert_eq!(of_it.len(), 1, "one ending, one event");
@@ -209,7 +209,7 @@ async fn logouts_at_the_same_time_have_one_answer_and_one_event() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
-    assert_eq!(app.events(tenant.id.as_str(), "session_expired").await.len(), 1);
+    assert_eq!(app.events_named(tenant.id.as_str(), "session_expired").await.len(), 1);
 }
 
 /// The access token outlives the limits here, so that it is the session that is tested.
@@ -303,7 +303,7 @@ async fn logout_tells(app: &TestApp, tenant: &TestTenant, opened: &Opened, reaso
     app.clock.advance(24 * 60 * MINUTE);
     assert_eq!(app.end(tenant, opened).await.expect(200).text, first.text, "{reason}, after all limits");
     app.view(tenant, opened).await.expect(401);
-    assert!(app.events(tenant.id.as_str(), "session_expired").await.len() <= 1);
+    assert!(app.events_named(tenant.id.as_str(), "session_expired").await.len() <= 1);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn R006_odd_characters_in_any_field_are_refused_and_never_a_500() {
                     assert!([200, 401].contains(&status), "{what}: {status}");
                 }
                 ("tenantKey" | "tenantSecret", "' or '1'='1" | "\\uffff") => {
-                    assert_eq!(status, 403, "{what}")
+                    assert_eq!(status, 403, "{what}");
                 }
                 _ => assert_eq!(status, 400, "{what}"),
             }

@@ -31,7 +31,8 @@ async fn serve(app: &TestApp) -> (SocketAddr, mpsc::Sender<()>) {
 fn head(call: &LoginCall, more: &str) -> String {
     let mut head = format!("POST {} HTTP/1.1\r\nhost: localhost\r\n{more}", call.path);
     for (name, value) in &call.headers {
-        head.push_str(&format!("{name}: {}\r\n", String::from_utf8_lossy(value)));
+        let value = String::from_utf8_lossy(value);
+        head.extend([name, ": ", &*value, "\r\n"]);
     }
     head.push_str("\r\n");
     head

@@ -138,12 +138,12 @@ impl TestApp {
     }
 
     /// How many rows there are.
-    pub async fn count(&self, statement: Statement) -> i64 {
+    pub async fn number_of(&self, statement: Statement) -> i64 {
         self.database.list(statement).await.unwrap()[0].int("n").unwrap()
     }
 
     /// All events of a tenant of one name.
-    pub async fn events(&self, tenant: &str, name: &str) -> Vec<vestibule::db::Row> {
+    pub async fn events_named(&self, tenant: &str, name: &str) -> Vec<vestibule::db::Row> {
         let statement = Statement::new(
             "select session_id, reason, actor_kind, actor_id, details, personal from events \
              where tenant_id = $1 and name = $2 order by id",
