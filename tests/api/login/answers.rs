@@ -119,7 +119,7 @@ async fn R002_what_is_not_well_formed_costs_no_hash_and_leaves_no_event() {
         assert!(answers.iter().all(|answer| !answer.contains("SecurePass")));
     }
     assert_eq!(app.event_names(&tenant).await, [""; 0]);
-    assert_eq!(app.count("throttles").await, 0);
+    assert_eq!(app.number_of("throttles").await, 0);
 }
 
 #[tokio::test]

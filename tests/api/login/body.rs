@@ -60,7 +60,7 @@ async fn the_credential_type_is_password_in_any_case_and_any_other_is_told_what_
         assert_eq!(answer.complaints(), ["credentialType"], "{kind:?}");
         assert!(answer.text.contains("supported: PASSWORD"), "{}", answer.text);
     }
-    assert_eq!(app.events(&tenant).await.len(), 5);
+    assert_eq!(app.login_events(&tenant).await.len(), 5);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn assert_five_compared(app: &TestApp, tenant: &TestTenant, answers: &[Ans
     expected.push("authn_login_lock");
     assert_eq!(events, expected);
     assert_eq!(app.failures(tenant.person(INDIVIDUAL)).await, 5);
-    assert_eq!(app.count("attempts").await, 0);
+    assert_eq!(app.number_of("attempts").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,7 +72,7 @@ async fn R017_attempts_in_flight_count_like_failures() {
     let (answer, hashes) = app.hashes_of(&call).await;
     assert_eq!((answer.status.as_u16(), hashes), (503, 0), "{}", answer.text);
     assert_eq!(answer.error_type(), "OVERLOADED");
-    assert_eq!(app.count("attempts").await, 5);
+    assert_eq!(app.number_of("attempts").await, 5);
     app.script("delete from attempts where id = 'one'").await;
     until("a slot is enough", async || app.send(call.request()).await.status == 200).await;
 }
@@ -100,8 +100,8 @@ async fn fifty_honest_logins_of_one_user_at_once_all_pass() {
     for answer in join_all((0..50).map(|_| app.send_apart(&call))).await {
         answer.unwrap().expect(200);
     }
-    assert_eq!(app.count("sessions").await, 50);
-    assert_eq!(app.count("attempts").await, 0);
+    assert_eq!(app.number_of("sessions").await, 50);
+    assert_eq!(app.number_of("attempts").await, 0);
     assert_eq!(app.failures(tenant.person(INDIVIDUAL)).await, 0);
     assert_eq!(app.event_names(&tenant).await, vec!["authn_login_success"; 50]);
 }
@@ -118,8 +118,8 @@ async fn meanwhile(
     app.begun(1).await;
     change(&app, &tenant).await;
     let answer = login.await.unwrap().expect(status);
-    assert_eq!(app.count("sessions").await, 0);
-    assert_eq!(app.count("users where last_login_at is not null").await, 0);
+    assert_eq!(app.number_of("sessions").await, 0);
+    assert_eq!(app.number_of("users where last_login_at is not null").await, 0);
     (app, tenant, answer)
 }
 

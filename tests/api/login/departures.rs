@@ -23,9 +23,9 @@ async fn a_client_that_goes_before_its_hash_begins_gets_its_attempt_back() {
     let mine = format!("attempts where tenant_id = '{}'", tenant.id);
     for password in ["SecurePass123!", "wrong"] {
         let leaving = app.send_apart(&tenant.login(INDIVIDUAL).set("password", password));
-        until("the attempt is reserved", async || app.count(&mine).await == 1).await;
+        until("the attempt is reserved", async || app.number_of(&mine).await == 1).await;
         leaving.abort();
-        until("the attempt is given back", async || app.count(&mine).await == 0).await;
+        until("the attempt is given back", async || app.number_of(&mine).await == 0).await;
     }
     assert!(!occupying.is_finished(), "the thread was busy all the time");
     occupying.await.unwrap().expect(200);
@@ -51,7 +51,7 @@ async fn a_client_that_goes_after_its_hash_began_has_logged_in_or_failed_all_the
         until("it is concluded", async || app.event_names(&tenant).await.iter().any(|name| name == event))
             .await;
     }
-    assert_eq!(app.count("sessions").await, 1);
+    assert_eq!(app.number_of("sessions").await, 1);
     assert_eq!(app.failures(person).await, 1);
-    assert_eq!(app.count("attempts").await, 0);
+    assert_eq!(app.number_of("attempts").await, 0);
 }

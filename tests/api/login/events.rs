@@ -13,6 +13,7 @@ fn personal() -> Value {
     json!({
         "clientIp": "127.0.0.1", "clientIpReason": "peer", "peer": "127.0.0.1", "forwardedFor": "127.0.0.1",
         "source": "client-app", "platform": "mobile", "deviceId": "device-1", "userAgent": "test-agent/1",
+        "correlationId": null,
     })
 }
 
@@ -39,7 +40,7 @@ async fn R136_a_login_leaves_exactly_one_event_that_says_who_where_and_how() {
         assert_eq!(event.personal, personal());
         assert_eq!(event.salt.len(), 16);
     }
-    let events = app.events(&tenant).await;
+    let events = app.login_events(&tenant).await;
     assert_eq!(events.len(), 3);
     assert!(events[0].salt != events[1].salt && events[1].salt != events[2].salt);
 }
@@ -52,7 +53,7 @@ async fn R136_failures_leave_one_event_each_and_the_fifth_a_lock_beside_it() {
     app.fail(&tenant.login(INDIVIDUAL), 5).await;
     app.fail(&tenant.login(Family::Admin).named("nobody@x.test"), 5).await;
     let (of_user, of_nobody): (Vec<_>, Vec<_>) =
-        app.events(&tenant).await.into_iter().partition(|event| event.user_id.is_some());
+        app.login_events(&tenant).await.into_iter().partition(|event| event.user_id.is_some());
     for (events, user, family) in
         [(&of_user, Some(person.id.to_string()), "individual"), (&of_nobody, None, "admin")]
     {
@@ -166,9 +167,9 @@ async fn R140_without_its_event_no_login_happens() {
         assert_eq!(app.send(call.request()).await.expect(500).error_type(), "INTERNAL");
     }
     app.script("alter table events_away rename to events").await;
-    assert_eq!(app.count("sessions").await, 0);
-    assert_eq!(app.count("devices").await, 0);
-    assert_eq!(app.count("users where last_login_at is not null").await, 0);
+    assert_eq!(app.number_of("sessions").await, 0);
+    assert_eq!(app.number_of("devices").await, 0);
+    assert_eq!(app.number_of("users where last_login_at is not null").await, 0);
     assert_eq!(app.failures(person).await, 0, "the failure and its event are one change");
     assert_eq!(app.event_names(&tenant).await, [""; 0]);
     app.send(tenant.login(INDIVIDUAL).request()).await.expect(200);
@@ -182,5 +183,5 @@ async fn R140_without_its_session_no_event_is_written() {
     app.send(tenant.login(INDIVIDUAL).request()).await.expect(500);
     app.script("alter table sessions_away rename to sessions").await;
     assert_eq!(app.event_names(&tenant).await, [""; 0]);
-    assert_eq!(app.count("users where last_login_at is not null").await, 0);
+    assert_eq!(app.number_of("users where last_login_at is not null").await, 0);
 }

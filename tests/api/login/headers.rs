@@ -122,9 +122,9 @@ async fn the_device_has_three_names_in_an_order_of_precedence() {
         let answer = app.send(emptied.request()).await.expect(200);
         assert_eq!(recorded(&app, &tenant, &answer).await["deviceId"], all[first].1);
     }
-    let stored = app.count("sessions where device_id = 'one'").await;
+    let stored = app.number_of("sessions where device_id = 'one'").await;
     assert_eq!(stored, 2, "the session keeps the device");
-    assert_eq!(app.count("devices").await, 3);
+    assert_eq!(app.number_of("devices").await, 3);
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn R130_R131_forwarded_addresses_are_recorded_and_not_believed() {
         assert_eq!(recorded["peer"], "203.0.113.9");
     }
     let stored = format!("sessions where forwarded_for = '{}' and client_ip_reason = 'peer'", CHAINS[0]);
-    assert_eq!(app.count(&stored).await, 1);
+    assert_eq!(app.number_of(&stored).await, 1);
     app.send(call.header("x-forwarded-for", "1.".repeat(400)).request()).await.expect(400);
 }
 

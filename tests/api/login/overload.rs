@@ -42,9 +42,9 @@ async fn R037_what_cannot_be_hashed_in_time_is_503_and_leaves_nothing_reserved()
         }
     }
     assert!(refused > 0 && opened + failed > 0, "{opened} opened, {failed} failed, {refused} refused");
-    assert_eq!(app.count("attempts").await, 0, "nothing stays reserved");
-    assert_eq!(app.count("sessions").await, opened);
-    assert_eq!(app.count("events where name = 'authn_login_fail'").await, failed);
+    assert_eq!(app.number_of("attempts").await, 0, "nothing stays reserved");
+    assert_eq!(app.number_of("sessions").await, opened);
+    assert_eq!(app.number_of("events where name = 'authn_login_fail'").await, failed);
     assert_eq!(i64::try_from(app.app.passwords.evaluations()).unwrap(), opened + failed);
     for family in Family::ALL {
         assert_eq!(app.failures(tenant.person(family)).await, 0, "a refusal is no failure");

@@ -51,7 +51,7 @@ async fn R045_every_reason_at_the_door_is_one_403_without_hash_event_or_throttle
     assert!(answers[0].1.contains("Invalid tenant"));
     assert_eq!(app.event_names(&tenant).await, [""; 0]);
     assert_eq!(app.event_names(&other).await, [""; 0]);
-    assert_eq!(app.count("throttles").await, 0);
+    assert_eq!(app.number_of("throttles").await, 0);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn the_system_tenant_is_unknown_even_if_its_row_asks_for_no_key() {
             assert_eq!(hashes, 0);
         }
     }
-    assert_eq!(app.count("throttles").await, 0);
+    assert_eq!(app.number_of("throttles").await, 0);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_key_is_optional_only_on_the_families_that_the_tenant_says_and_a_key_t
                 tenant.id.as_str(),
                 "the tenant's id in place of a key's"
             );
-            assert_eq!(app.count("sessions where tenant_key_id is null").await, 1);
+            assert_eq!(app.number_of("sessions where tenant_key_id is null").await, 1);
         }
         for (key, secret) in [
             (Some("nobody"), Some("x")),

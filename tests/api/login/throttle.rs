@@ -25,7 +25,7 @@ async fn R015_five_wrong_passwords_and_a_right_one_are_refused_and_the_lock_is_t
     app.fail(&call, 5).await;
     let answer = app.send(call.request()).await.expect(401);
     insta::assert_snapshot!(answer.without_request_id(), @r#"{"code":401,"data":{"attempts":null,"errorType":"AUTHENTICATION","lockoutDuration":"30 minutes","lockoutTime":"2026-03-16T20:19:32.000Z","maxAttempts":5,"message":"Invalid username or password","requestId":"(id)","success":false},"message":"Account locked"}"#);
-    assert_eq!(app.count("sessions").await, 0);
+    assert_eq!(app.number_of("sessions").await, 0);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn R015_names_that_do_not_exist_are_counted_each_for_itself() {
     let (app, _, call) = one().await;
     app.fail(&call.clone().named("nobody@x.test"), 4).await;
     app.fail(&call.clone().named("nobody.else@x.test"), 4).await;
-    assert_eq!(app.count("throttles where failures = 4").await, 2);
+    assert_eq!(app.number_of("throttles where failures = 4").await, 2);
     app.send(call.request()).await.expect(200);
 }
 
@@ -86,13 +86,13 @@ async fn R016_the_lock_ends_by_itself_after_thirty_minutes_and_not_a_millisecond
 async fn R016_attempts_during_a_lock_neither_prolong_it_nor_leave_events() {
     let (app, tenant, call) = one().await;
     app.fail(&call, 5).await;
-    let events = app.events(&tenant).await.len();
+    let events = app.login_events(&tenant).await.len();
     for _ in 0..3 {
         app.clock.advance(9 * MINUTE);
         let answer = app.send(call.clone().set("password", "wrong").request()).await;
         assert_eq!(answer.field("lockoutTime"), "2026-03-16T20:19:32.000Z");
     }
-    assert_eq!(app.events(&tenant).await.len(), events);
+    assert_eq!(app.login_events(&tenant).await.len(), events);
     app.clock.advance(3 * MINUTE);
     app.send(call.request()).await.expect(200);
 }
@@ -117,7 +117,7 @@ async fn R005_all_spellings_of_a_name_share_one_count() {
             assert!(is_locked(&app.send(call.clone().named(name).request()).await), "{name}");
         }
     }
-    assert_eq!(app.count("throttles").await, 2);
+    assert_eq!(app.number_of("throttles").await, 2);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_tenant_may_hide_the_lock_which_then_answers_as_a_wrong_password() {
         let (answer, hashes) = app.hashes_of(&call).await;
         assert_eq!((answer.expect(401).fingerprint(), hashes), (wrong.clone(), 1));
     }
-    assert_eq!(app.count("sessions").await, 0);
+    assert_eq!(app.number_of("sessions").await, 0);
 }
 
 #[tokio::test]
@@ -189,7 +189,7 @@ async fn an_attempt_that_died_more_than_a_minute_ago_is_a_failure() {
     app.attempt_in_flight(&tenant, person, "dead", MINUTE + 1).await;
     app.fail(&call, 1).await;
     assert_eq!(app.failures(person).await, 5);
-    assert_eq!(app.count("attempts").await, 0);
+    assert_eq!(app.number_of("attempts").await, 0);
     assert!(is_locked(&app.send(call.request()).await));
 }
 
@@ -203,7 +203,7 @@ async fn R136_a_dead_attempt_that_is_the_fifth_failure_locks_and_the_lock_is_an_
     assert_eq!(answer.field("lockoutTime"), "2026-03-16T20:19:32.000Z");
     assert_eq!(hashes, 1);
     assert!(is_locked(&app.send(call.request()).await));
-    assert_eq!(app.count("sessions").await, 0);
+    assert_eq!(app.number_of("sessions").await, 0);
     let mut expected = vec!["authn_login_fail"; 4];
     expected.push("authn_login_lock");
     assert_eq!(app.event_names(&tenant).await, expected);
@@ -217,5 +217,5 @@ async fn an_attempt_of_a_minute_is_still_in_flight() {
     app.attempt_in_flight(&tenant, person, "old", MINUTE).await;
     app.send(call.request()).await.expect(200);
     assert_eq!(app.failures(person).await, 0);
-    assert_eq!(app.count("attempts").await, 1);
+    assert_eq!(app.number_of("attempts").await, 1);
 }

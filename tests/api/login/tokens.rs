@@ -43,8 +43,11 @@ async fn the_client_is_the_keys_id_and_never_the_key() {
         let answer = app.send(call.request()).await.expect(200);
         let claims = answer.claims();
         let id = claims["client_id"].as_str().unwrap();
-        assert_eq!(app.count(&format!("tenant_keys where id = '{id}' and purpose = '{purpose}'")).await, 1);
-        assert_eq!(app.count(&format!("sessions where tenant_key_id = '{id}'")).await, 1);
+        assert_eq!(
+            app.number_of(&format!("tenant_keys where id = '{id}' and purpose = '{purpose}'")).await,
+            1
+        );
+        assert_eq!(app.number_of(&format!("sessions where tenant_key_id = '{id}'")).await, 1);
         for text in [answer.token_parts().1.as_str(), answer.text.as_str(), answer.field("refreshToken")] {
             assert!(!text.contains(key.as_str()) && !text.contains(secret.as_str()));
         }
@@ -67,8 +70,8 @@ async fn the_header_names_the_algorithm_the_tenants_key_and_the_kind() {
         let kid = header["kid"].as_str().unwrap().to_owned();
         assert_eq!(header, json!({ "alg": alg, "typ": typ, "kid": kid }));
         let listed = format!("tenants where slug = '{alg}' and signing_kid = '{kid}'");
-        assert_eq!(app.count(&listed).await, 1, "signed by the tenant's own key");
-        assert_eq!(app.count(&format!("sessions where signing_kid = '{kid}'")).await, 1);
+        assert_eq!(app.number_of(&listed).await, 1, "signed by the tenant's own key");
+        assert_eq!(app.number_of(&format!("sessions where signing_kid = '{kid}'")).await, 1);
         // The signature holds: the token opens its session.
         let (session, token) = (answer.field("sessionId"), answer.field("token"));
         app.session_call(Method::GET, &tenant, family, session, token).await.expect(200);

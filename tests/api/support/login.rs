@@ -126,14 +126,14 @@ impl TestApp {
     }
 
     /// How many rows there are `from` (a table, and a condition perhaps).
-    pub async fn count(&self, from: &str) -> i64 {
+    pub async fn number_of(&self, from: &str) -> i64 {
         let rows =
             self.database.fetch(statement(format!("select count(*) as number from {from}"))).await.unwrap();
         rows[0].int("number").unwrap()
     }
 
     /// The login's events of a tenant. Those of one millisecond are in no order.
-    pub async fn events(&self, tenant: &TestTenant) -> Vec<Event> {
+    pub async fn login_events(&self, tenant: &TestTenant) -> Vec<Event> {
         let sql = "select name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, reason, \
                    request_id, details, personal, salt from events \
                    where tenant_id = $1 and name like 'authn%' order by id";
@@ -143,7 +143,7 @@ impl TestApp {
 
     /// The names of those events, sorted.
     pub async fn event_names(&self, tenant: &TestTenant) -> Vec<String> {
-        let mut names: Vec<_> = self.events(tenant).await.into_iter().map(|event| event.name).collect();
+        let mut names: Vec<_> = self.login_events(tenant).await.into_iter().map(|event| event.name).collect();
         names.sort();
         names
     }
@@ -151,7 +151,7 @@ impl TestApp {
     /// The one event of the request that was answered like this.
     pub async fn event_of(&self, tenant: &TestTenant, answer: &Answer) -> Event {
         let id = answer.headers["x-request-id"].to_str().unwrap();
-        let events = self.events(tenant).await.into_iter();
+        let events = self.login_events(tenant).await.into_iter();
         let mut events: Vec<_> = events.filter(|event| event.request_id.as_deref() == Some(id)).collect();
         assert_eq!(events.len(), 1, "one event of one request");
         events.remove(0)
