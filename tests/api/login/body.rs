@@ -131,7 +131,7 @@ async fn on_the_admin_family_a_header_wins_over_the_field_that_stands_in_for_it(
         .set("deviceId", "body-device");
     let bare = ["x-forwarded-for", "x-forwarded-from", "platform", "deviceid", "user-agent"]
         .into_iter()
-        .fold(with_fields.clone(), |call, name| call.without(name));
+        .fold(with_fields.clone(), LoginCall::without);
     for (call, address, agent, platform, device) in [
         (&with_fields, "127.0.0.1", "test-agent/1", "mobile", "device-1"),
         (&bare, "198.51.100.7", "body-agent", "body-platform", "body-device"),

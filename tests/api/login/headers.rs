@@ -33,7 +33,7 @@ async fn recorded(app: &TestApp, tenant: &TestTenant, answer: &Answer) -> Value 
 #[tokio::test]
 async fn all_missing_headers_are_listed_in_one_400() {
     let (app, tenant, call) = one().await;
-    let none = OPTIONAL.into_iter().fold(call.without("x-tenant-id"), |call, name| call.without(name));
+    let none = OPTIONAL.into_iter().fold(call.without("x-tenant-id"), LoginCall::without);
     for family in [Family::Individual, Family::Organization] {
         let mut none = none.clone();
         none.path = tenant.login(family).path;
@@ -70,7 +70,7 @@ async fn each_required_header_is_missed_by_itself_and_an_empty_one_is_missing() 
 #[tokio::test]
 async fn the_admin_family_requires_the_tenant_alone_and_records_the_rest() {
     let (app, tenant, _) = one().await;
-    let bare = OPTIONAL.into_iter().fold(tenant.login(Family::Admin), |call, name| call.without(name));
+    let bare = OPTIONAL.into_iter().fold(tenant.login(Family::Admin), LoginCall::without);
     let answer = app.send(bare.request()).await.expect(200);
     assert_eq!(
         answer.data()["sessionMetadata"],
