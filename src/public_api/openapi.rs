@@ -60,7 +60,9 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
 fn name_the_data(components: &mut Components) {
     let names: Vec<String> = components.schemas.keys().cloned().collect();
     for name in names {
-        if let Some(RefOr::T(Schema::Object(success))) = components.schemas.get_mut(&format!("Success_{name}")) {
+        if let Some(RefOr::T(Schema::Object(success))) =
+            components.schemas.get_mut(&format!("Success_{name}"))
+        {
             success.properties.insert("data".to_owned(), Ref::from_schema_name(name).into());
         }
     }

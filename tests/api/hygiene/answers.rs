@@ -110,10 +110,7 @@ async fn a_correlation_id_is_returned_and_recorded() {
     let call = tenant.login(Family::Individual).header("x-correlation-id", "flow-8");
     let opened = app.send(call.header("x-request-id", "request-9").request()).await.expect(200);
     assert_eq!(opened.headers["x-correlation-id"], "flow-8");
-    let statement = vestibule::db::Statement::new(
-        "select count(*) as n from events where tenant_id = $1 and request_id = 'request-9'",
-    );
-    assert_eq!(app.number_of(statement.bind(&tenant.id)).await, 1);
+    assert_eq!(app.number_of("events where request_id = 'request-9'").await, 1);
 }
 
 #[tokio::test]
@@ -176,8 +173,7 @@ async fn what_was_refused_leaves_one_summary_a_minute_and_no_other_event() {
     summarise_refusals(&app.app).await.unwrap();
     let before = app.events_named(system_tenant().as_str(), "input_refusals_summary").await.len();
     assert_eq!(before, 0, "nothing was refused");
-    let all = vestibule::db::Statement::new("select count(*) as n from events");
-    let count = app.number_of(all.clone()).await;
+    let count = app.number_of("events").await;
     for _ in 0..3 {
         app.call(Call::get(format!("{path}?token=x"))).await.expect(400);
     }
@@ -192,7 +188,7 @@ async fn what_was_refused_leaves_one_summary_a_minute_and_no_other_event() {
     // Neither of these is worth counting.
     app.call(Call::get("/nothing")).await.expect(404);
     app.call(Call::get(&path).tenant("acme")).await.expect(401);
-    assert_eq!(app.number_of(all.clone()).await, count, "a refusal by itself writes nothing");
+    assert_eq!(app.number_of("events").await, count, "a refusal by itself writes nothing");
     assert_eq!(app.app.refusals.malformed.load(Ordering::Relaxed), 7);
 
     summarise_refusals(&app.app).await.unwrap();
@@ -203,7 +199,7 @@ async fn what_was_refused_leaves_one_summary_a_minute_and_no_other_event() {
     assert_eq!(details, serde_json::json!({ "malformed": 7, "tenant": 2, "unavailable": 0 }));
     // A quiet minute has none.
     summarise_refusals(&app.app).await.unwrap();
-    assert_eq!(app.number_of(all).await, count + 1);
+    assert_eq!(app.number_of("events").await, count + 1);
 }
 
 #[tokio::test]

@@ -137,11 +137,6 @@ impl TestApp {
         self.database.apply(statement.must_change("the row that a test changes")).await.unwrap();
     }
 
-    /// How many rows there are.
-    pub async fn number_of(&self, statement: Statement) -> i64 {
-        self.database.list(statement).await.unwrap()[0].int("n").unwrap()
-    }
-
     /// All events of a tenant of one name.
     pub async fn events_named(&self, tenant: &str, name: &str) -> Vec<vestibule::db::Row> {
         let statement = Statement::new(

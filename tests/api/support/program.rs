@@ -136,8 +136,8 @@ impl Server {
         let mut server = Self { child, log, out, public: String::new(), operator: String::new() };
         let ready = server.wait_for_line("\"ready\"");
         let ready: Value = serde_json::from_str(&ready).unwrap();
-        server.public = ready["public"].as_str().unwrap().to_owned();
-        server.operator = ready["operator"].as_str().unwrap().to_owned();
+        ready["public"].as_str().unwrap().clone_into(&mut server.public);
+        ready["operator"].as_str().unwrap().clone_into(&mut server.operator);
         server
     }
 
