@@ -313,7 +313,7 @@ pub fn errors_document() -> String {
     let mut text = String::from(
         "# Errors\n\n\
          Made from `src/error.rs` by a test (`UPDATE_DOCS=1 cargo test` writes it anew); do not edit.\n\n\
-         Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"message\", \"data\" }`;\n\
+         Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"data\", \"message\" }`;\n\
          `code` is the HTTP status, `data.errorType` one of the words below, `data.requestId` the request's id in\n\
          the log. The order of the fields in `data` means nothing.\n\n\
          | status | errorType | message | when |\n| --- | --- | --- | --- |\n",

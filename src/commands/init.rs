@@ -28,7 +28,7 @@ pub(super) struct Init {
     /// The origin your apps will call; every token names it
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     public_url: Origin,
-    /// Where the data goes: sqlite:PATH, or postgres://…; with a password better by `VESTIBULE_DATABASE_URL_FILE`
+    /// Where the data goes: sqlite:PATH, or postgres://… (one with a password better by the environment)
     #[arg(long, value_name = "URL", default_value = "sqlite:vestibule.db")]
     database_url: String,
     /// Where the master key goes, readable by you alone

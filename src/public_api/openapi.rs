@@ -16,7 +16,7 @@ use super::examples;
 
 const DESCRIPTION: &str = "Vestibule keeps a tenant's customer sessions: who is logged in, on which device, until \
     when and why it ended. The wire format is that of the FinHub v2.1 sessions API.\n\nEvery answer comes in the \
-    envelope `{ \"code\", \"message\", \"data\" }`; every error has `data.errorType` from one list \
+    envelope `{ \"code\", \"data\", \"message\" }`; every error has `data.errorType` from one list \
     (docs/errors.md) and `data.requestId`.";
 
 /// Which errors any call may answer, by status; `body` ones only where there is a body.

@@ -98,7 +98,7 @@ fn the_help_reads_well() {
 
     Options:
           --public-url <URL>        The origin your apps will call; every token names it [default: http://127.0.0.1:8080]
-          --database-url <URL>      Where the data goes: sqlite:PATH, or postgres://… (better by VESTIBULE_DATABASE_URL_FILE) [default: sqlite:vestibule.db]
+          --database-url <URL>      Where the data goes: sqlite:PATH, or postgres://… (one with a password better by the environment) [default: sqlite:vestibule.db]
           --master-key-file <PATH>  Where the master key goes, readable by you alone [default: master.key]
       -h, --help                    Print help
 

@@ -37,7 +37,7 @@ async fn R122_R123_every_kind_of_answer_has_its_headers_and_tells_nothing_inner(
                 "a login" | "a session" | "health" | "readiness" => {
                     assert_eq!(kind, "application/json; charset=utf-8", "{what}");
                     assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
-                    assert!(answer.text.starts_with(r#"{"code":200,"message":"Success","data":{"#), "{what}");
+                    assert!(answer.text.starts_with(r#"{"code":200,"data":{"#), "{what}");
                     // Base64 could spell any word.
                     if what != "a login" {
                         nothing_inner(&answer, what);
