@@ -30,6 +30,8 @@ fn in_the_envelope(answer: &Answer, what: &str) {
     assert_eq!(answer.json["code"], status, "{what}: {}", answer.text);
     let names: Vec<_> = answer.json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names.len(), 3, "{what}: {names:?}");
+    let order = ["{\"code\":", ",\"data\":{", "},\"message\":\""].map(|part| answer.text.find(part));
+    assert!(order.is_sorted() && order[0] == Some(0), "{what}: {}", answer.text);
     assert!(answer.json["message"].as_str().is_some_and(|message| !message.is_empty()), "{what}");
     assert_eq!(answer.data()["success"], Value::Bool(false), "{what}");
     assert!(error_types().contains(&(status, answer.error_type())), "{what}: {}", answer.text);
