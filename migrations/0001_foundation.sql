@@ -71,10 +71,14 @@ create table customers (
     status text not null check (status in
         ('active', 'pending_activation', 'pending_verification', 'registration_completed', 'suspended', 'closed')),
     name text not null,
+    -- As the tenant's: whoever logs in for this customer.
+    sessions_not_before bigint,
+    sessions_end_reason text,
     created_at bigint not null,
     updated_at bigint not null,
     primary key (tenant_id, id)
 ) /*table*/;
+create unique index customers_house on customers (tenant_id) where house;
 
 create table users (
     tenant_id text not null,

@@ -38,12 +38,6 @@ impl Timestamp {
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0 + millis)
     }
-
-    /// The instant with its milliseconds cut off, as a token's claims can hold it.
-    #[must_use]
-    pub const fn whole_second(self) -> Self {
-        Self(self.as_seconds() * 1000)
-    }
 }
 
 impl std::fmt::Display for Timestamp {

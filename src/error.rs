@@ -55,7 +55,7 @@ pub enum Error {
     Token(TokenProblem),
     /// Unknown, suspended, wrongly or not authenticated, or not from this origin: one answer (R045).
     #[error("Invalid tenant")]
-    Tenant,
+    Tenant(TenantProblem),
     #[error("Not found")]
     NotFound,
     #[error("Method not allowed")]
@@ -74,6 +74,38 @@ pub enum Error {
     Unavailable(#[source] anyhow::Error),
     #[error("Internal error")]
     Internal(#[from] anyhow::Error),
+}
+
+/// What was wrong with the tenant: for the operator's log, never in the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TenantProblem {
+    /// Nobody is called that.
+    Unknown,
+    /// Suspended or deleted.
+    Inactive,
+    /// X-Tenant-ID, `tenantId` and the token do not name the same one.
+    Mismatch,
+    /// There is no key, or half of one, where one is needed.
+    KeyMissing,
+    /// The key is not this tenant's, is over, or its secret is another.
+    KeyWrong,
+    /// The web app's origin is not one of the tenant's.
+    Origin,
+}
+
+impl TenantProblem {
+    /// The word in the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_tenant",
+            Self::Inactive => "inactive",
+            Self::Mismatch => "mismatch",
+            Self::KeyMissing => "key_missing",
+            Self::KeyWrong => "key_wrong",
+            Self::Origin => "origin",
+        }
+    }
 }
 
 /// Why a bearer was not accepted, as far as its sender may know.
@@ -112,7 +144,7 @@ impl Error {
             Self::Malformed(_) => (400, "MALFORMED_REQUEST"),
             Self::Authentication { .. } | Self::Locked { .. } => (401, "AUTHENTICATION"),
             Self::Token(_) => (401, "TOKEN"),
-            Self::Tenant => (403, "TENANT"),
+            Self::Tenant(_) => (403, "TENANT"),
             Self::NotFound => (404, "NOT_FOUND"),
             Self::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED"),
             Self::Timeout => (408, "REQUEST_TIMEOUT"),
@@ -187,9 +219,9 @@ impl Error {
             Self::Token(TokenProblem::Invalid) => (
                 "The access token is not valid, has expired, or its session has ended.".to_owned(),
                 Some("Authorization"),
-                "Refresh the session, or log in again.",
+                "Log in again.",
             ),
-            Self::Tenant => (
+            Self::Tenant(_) => (
                 "The tenant is unknown or not active, its credentials do not fit, or this origin is not \
                  one of its own."
                     .to_owned(),
@@ -223,7 +255,7 @@ impl Error {
                 "Try again after the seconds in Retry-After.",
             ),
             Self::Unavailable(_) => (
-                "The database did not answer in time.".to_owned(),
+                "This could not be finished in time; nothing is known to have changed.".to_owned(),
                 None,
                 "Try again after the seconds in Retry-After.",
             ),
@@ -243,14 +275,14 @@ impl Error {
         vec![
             (
                 Self::Validation(vec![FieldError::new("username", "is required: the login name or e-mail")]),
-                "The body or the path was read, and something in it cannot be. All that was found is listed.",
+                "Something in the path, a header or the body cannot be. All that is wrong with the body's fields is listed.",
             ),
             (
                 Self::MissingHeaders(vec![FieldError::new("deviceId", "is required")]),
                 "Required headers are missing or empty. All of them are listed.",
             ),
             (
-                Self::malformed("body", "is not JSON: EOF while parsing a value at line 1 column 0"),
+                Self::malformed("body", "is not JSON: EOF while parsing an object at line 1 column 1"),
                 "The request could not be read: broken JSON, unknown or repeated fields, a header or a query \
                  parameter that must not be there.",
             ),
@@ -268,7 +300,7 @@ impl Error {
                 "The access token is not one of ours, has expired, or its session has ended. Log in again.",
             ),
             (
-                Self::Tenant,
+                Self::Tenant(TenantProblem::Unknown),
                 "The tenant is unknown, suspended, wrongly or not authenticated, or the web app's origin is not \
                  one of the tenant's. One answer for all.",
             ),
@@ -282,10 +314,7 @@ impl Error {
                 "The path exists and does not answer this method; `Allow` lists those it does.",
             ),
             (Self::Timeout, "The body did not arrive within the time limit."),
-            (
-                Self::TooLarge { limit: 16_384 },
-                "The body is over the limit: 16 KiB for a login, 64 KiB elsewhere.",
-            ),
+            (Self::TooLarge { limit: 16_384 }, "The body is over the limit: 16 KiB for a login."),
             (
                 Self::MediaType,
                 "The body is not declared as `application/json` (with or without `charset=utf-8`).",
@@ -301,7 +330,8 @@ impl Error {
             ),
             (
                 Self::Unavailable(anyhow::anyhow!("example")),
-                "The database is away, or did not say whether it wrote. `Retry-After` says when to come back.",
+                "The database is away or did not say whether it wrote, or the server is stopping. `Retry-After` says when to \
+                 come back.",
             ),
         ]
     }
@@ -315,7 +345,8 @@ pub fn errors_document() -> String {
          Made from `src/error.rs` by a test (`UPDATE_DOCS=1 cargo test` writes it anew); do not edit.\n\n\
          Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"data\", \"message\" }`;\n\
          `code` is the HTTP status, `data.errorType` one of the words below, `data.requestId` the request's id in\n\
-         the log. The order of the fields in `data` means nothing.\n\n\
+         the log. The order of the fields in `data` means nothing. One exception: what is not HTTP at all (broken\n\
+         framing, headers beyond the limits) is answered by the HTTP library with a bare 400 or 431.\n\n\
          | status | errorType | message | when |\n| --- | --- | --- | --- |\n",
     );
     for (error, meaning) in Error::catalogue() {

@@ -1,7 +1,7 @@
 //! The server: the routers of both listeners, and what every request goes through.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -51,7 +51,7 @@ pub fn through_middleware(routes: Router<SharedApp>, app: &SharedApp) -> Router 
     routes
         .fallback(|| async { Error::NotFound.into_response() })
         .with_state(app.clone())
-        .layer(from_fn(middleware::refuse_the_odd))
+        .layer(from_fn_with_state(app.clone(), middleware::refuse_the_odd))
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(app.clone(), middleware::answer))
 }

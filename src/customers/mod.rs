@@ -75,9 +75,19 @@ impl CustomerStatus {
         }
     }
 
+    /// Why sessions end when a customer comes into this status; `None` if they do not.
+    #[must_use]
+    pub const fn ends_sessions_as(self) -> Option<&'static str> {
+        match self {
+            Self::Suspended => Some("customer_suspended"),
+            Self::Closed => Some("customer_closed"),
+            _ => None,
+        }
+    }
+
     /// Whether its users may log in: also before activation, as the documented order has it.
     #[must_use]
     pub const fn admits(self) -> bool {
-        !matches!(self, Self::Suspended | Self::Closed)
+        self.ends_sessions_as().is_none()
     }
 }

@@ -34,13 +34,8 @@ pub fn insert(tenant: &TenantId, customer: &NewCustomer<'_>, now: Timestamp) -> 
     .must_change("customer id")
 }
 
-/// The tenant's house organization.
-#[must_use]
-pub fn find_house(tenant: &TenantId) -> Statement {
-    Statement::new("select id from customers where tenant_id = $1 and house = true").bind(tenant)
-}
-
-/// Moves a customer to another status.
+/// Moves a customer to another status. One that admits nobody ends the sessions of all its users with the
+/// next request; where that has happened it stays as it is, and moving on does not revive them.
 #[must_use]
 pub fn set_status(
     tenant: &TenantId,
@@ -49,11 +44,18 @@ pub fn set_status(
     now: Timestamp,
 ) -> Statement {
     Statement::new(
-        "update customers set status = $3, updated_at = $4 where tenant_id = $1 and id = $2 returning id",
+        "update customers set status = $3, updated_at = $4, \
+         sessions_not_before = case when status in ('suspended', 'closed') then sessions_not_before \
+                               else coalesce($5, sessions_not_before) end, \
+         sessions_end_reason = case when status in ('suspended', 'closed') then sessions_end_reason \
+                               else coalesce($6, sessions_end_reason) end \
+         where tenant_id = $1 and id = $2 returning id",
     )
     .bind(tenant)
     .bind(customer)
     .bind(status.as_str())
     .bind(now)
+    .bind(status.ends_sessions_as().map(|_| now))
+    .bind(status.ends_sessions_as())
     .must_change("customer")
 }

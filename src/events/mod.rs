@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::ids::{SessionId, UserId};
+use crate::users::{User, UserKind};
 
 /// What happened, in the words of the OWASP logging vocabulary.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +58,15 @@ pub enum Actor<'a> {
     Unknown,
 }
 
-impl Actor<'_> {
+impl<'a> Actor<'a> {
+    /// A user acting for themselves.
+    #[must_use]
+    pub const fn of(user: &'a User) -> Self {
+        match user.kind {
+            UserKind::Staff => Self::Staff(&user.id),
+            UserKind::Customer => Self::User(&user.id),
+        }
+    }
     const fn kind(&self) -> &'static str {
         match self {
             Self::User(_) => "user",
@@ -84,7 +93,7 @@ pub struct Event<'a> {
     pub user: Option<&'a UserId>,
     pub session: Option<&'a SessionId>,
     /// A word from a closed list: why.
-    pub reason: Option<&'static str>,
+    pub reason: Option<&'a str>,
     /// From where; `None` for what no request did.
     pub client: Option<&'a Client>,
     /// What else belongs to this kind of event; nothing personal, nothing secret.

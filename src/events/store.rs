@@ -95,14 +95,3 @@ fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: T
         .bind(event.personal().map(|personal| personal.to_string()))
         .bind(random::<16>().as_slice())
 }
-
-/// A session's events in the order they were written.
-#[must_use]
-pub fn find_by_session(tenant: &TenantId, session: &crate::ids::SessionId) -> Statement {
-    Statement::new(
-        "select name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, reason, request_id, \
-         details, personal from events where tenant_id = $1 and session_id = $2 order by id",
-    )
-    .bind(tenant)
-    .bind(session)
-}

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::client::{Client, WebOrigin};
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::error::{Error, TokenProblem};
+use crate::error::{Error, TenantProblem, TokenProblem};
 use crate::ids::{SessionId, TenantId};
 use crate::sessions::Session;
 use crate::sessions::store::session_columns;
@@ -44,10 +44,11 @@ pub async fn authenticate(
         return Err(INVALID);
     }
     client.tenant.see(&found.tenant.id);
-    if !tenant.names(&found.tenant)
-        || !client.origin_is_admitted(found.origin_listed, &app.options.public_url)
-    {
-        return Err(Error::Tenant);
+    if !tenant.names(&found.tenant) {
+        return Err(Error::Tenant(TenantProblem::Mismatch));
+    }
+    if !client.origin_is_admitted(found.origin_listed, &app.options.public_url) {
+        return Err(Error::Tenant(TenantProblem::Origin));
     }
     let now = app.clock.now();
     if !claims.issued_in_time(now) {

@@ -11,7 +11,7 @@ use crate::events::{self, Actor, Event, EventName};
 use crate::ids::ChangeId;
 use crate::sessions::{self, EndReason, Session};
 use crate::tenants::Tenant;
-use crate::users::{User, UserKind};
+use crate::users::User;
 
 use super::find_session;
 
@@ -22,8 +22,8 @@ pub struct Ended {
     pub reason: String,
 }
 
-/// Ends one of a user's sessions at the user's wish. One that has ended already, in whatever way, is left
-/// as it is, and told.
+/// Ends one of a user's sessions at the user's wish. One that has ended already, in whatever way, keeps
+/// its first ending, which is written down: what was answered as ended never lives again.
 pub async fn end_session(
     app: &App,
     tenant: &Tenant,
@@ -32,11 +32,14 @@ pub async fn end_session(
     client: &Client,
 ) -> Result<Ended, Error> {
     let now = app.clock.now();
-    if let Some((at, reason)) = session.ending(tenant, user, now) {
-        return Ok(Ended { at, reason });
+    let ending = session.ending(tenant, user, now);
+    let (at, reason) = ending.unwrap_or_else(|| (now, EndReason::Logout.as_str().to_owned()));
+    let ended = Ended { at, reason };
+    if session.ended_at.is_some() {
+        return Ok(ended);
     }
-    match app.db.apply(logout(tenant, user, session, client, now)).await {
-        Ok(_) => Ok(Ended { at: now, reason: EndReason::Logout.as_str().to_owned() }),
+    match app.db.apply(end(tenant, user, session, &ended, client, now)).await {
+        Ok(_) => Ok(ended),
         // Another call was first: its ending is the session's.
         Err(DbError::Refused("session")) => {
             let again = find_session(app, tenant, user, session.family, &session.id).await?;
@@ -48,20 +51,23 @@ pub async fn end_session(
     }
 }
 
-fn logout(tenant: &Tenant, user: &User, session: &Session, client: &Client, now: Timestamp) -> Change {
-    let actor = match user.kind {
-        UserKind::Staff => Actor::Staff(&user.id),
-        UserKind::Customer => Actor::User(&user.id),
-    };
+fn end(
+    tenant: &Tenant,
+    user: &User,
+    session: &Session,
+    ended: &Ended,
+    client: &Client,
+    now: Timestamp,
+) -> Change {
     let event = Event {
         user: Some(&user.id),
         session: Some(&session.id),
-        reason: Some(EndReason::Logout.as_str()),
+        reason: Some(&ended.reason),
         client: Some(client),
         details: json!({ "family": session.family.as_str() }),
-        ..Event::new(EventName::SessionExpired, actor)
+        ..Event::new(EventName::SessionExpired, Actor::of(user))
     };
     Change::new()
-        .with(sessions::store::end(&tenant.id, &session.id, EndReason::Logout, &ChangeId::random(), now))
+        .with(sessions::store::end(&tenant.id, &session.id, ended.at, &ended.reason, &ChangeId::random()))
         .with(events::store::insert(&tenant.id, &event, now))
 }

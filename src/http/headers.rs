@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::ConnectInfo;
 use axum::http::header::{AUTHORIZATION, CONNECTION, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use crate::app::App;
 use crate::client::{Client, ClientAddress, WebOrigin};
-use crate::error::{Error, FieldError};
+use crate::error::{Error, FieldError, TenantProblem};
 use crate::tenants::TenantName;
 use crate::users::is_unfit;
 
@@ -28,7 +28,7 @@ const PLATFORM: [&str; 2] = ["platform", "sec-ch-ua-platform"];
 const DEVICE_ID: [&str; 3] = ["deviceid", "x-device-id", "device-id"];
 
 /// The headers that mean something to us. Each may be there once (R127, R133).
-const OURS: [&str; 13] = [
+const OURS: [&str; 15] = [
     TENANT_ID,
     FORWARDED_FOR,
     FORWARDED_FROM,
@@ -40,16 +40,20 @@ const OURS: [&str; 13] = [
     "authorization",
     "content-type",
     "origin",
+    "host",
+    "user-agent",
     "x-request-id",
     "x-correlation-id",
 ];
 
 /// Refuses a header of ours that is there twice, that is spelled with underscores (which some proxies
 /// take for the same name), or that `Connection` tells proxies to drop (R133).
-pub fn check(headers: &HeaderMap) -> Result<(), Error> {
-    for name in OURS {
+///
+/// A trusted proxy may add its own line of X-Forwarded-For to the client's (`HAProxy` does).
+pub fn check(headers: &HeaderMap, from_trusted_proxy: bool) -> Result<(), Error> {
+    for name in OURS.into_iter().filter(|name| !(from_trusted_proxy && *name == FORWARDED_FOR)) {
         if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Error::malformed(name, "must be sent once"));
+            return Err(Error::malformed(documented(name), "must be sent once"));
         }
     }
     for name in headers.keys() {
@@ -69,17 +73,28 @@ pub fn check(headers: &HeaderMap) -> Result<(), Error> {
 
 /// A header as text: `None` if it is not there or empty.
 fn text<'a>(headers: &'a HeaderMap, name: &str, most: usize) -> Result<Option<&'a str>, Error> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+    headers.get(name).map_or(Ok(None), |value| checked(name, value, most))
+}
+
+fn checked<'a>(name: &str, value: &'a HeaderValue, most: usize) -> Result<Option<&'a str>, Error> {
+    let wrong = |problem: &str| Error::invalid(documented(name), problem);
     let text = std::str::from_utf8(value.as_bytes())
-        .map_err(|_| Error::invalid(name, "must be text in UTF-8"))?
+        .map_err(|_| wrong("must be text in UTF-8"))?
         .trim_matches([' ', '\t']);
     if text.len() > most {
-        return Err(Error::invalid(name, format!("may have {most} bytes at most")));
+        return Err(wrong(&format!("may have {most} bytes at most")));
     }
     if text.chars().any(is_unfit) {
-        return Err(Error::invalid(name, "must not have control, formatting or invisible characters"));
+        return Err(wrong("must not have control, formatting or invisible characters"));
     }
     Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// A header's name as the documentation spells it.
+fn documented(name: &str) -> &str {
+    let spellings =
+        ["X-Tenant-ID", "X-Forwarded-For", "X-Forwarded-From", "deviceId", "X-Device-Id", "User-Agent"];
+    spellings.into_iter().find(|spelling| spelling.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
 /// The first of several names that is there and not empty.
@@ -95,8 +110,8 @@ fn first<'a>(headers: &'a HeaderMap, names: &[&str]) -> Result<Option<&'a str>, 
 /// What the headers say of the client; what of it a call requires is the call's to say.
 pub fn client(parts: &Parts, app: &App) -> Result<Client, Error> {
     let headers = &parts.headers;
-    let peer = peer(parts);
-    let forwarded_for = text(headers, FORWARDED_FOR, 2 * MAX_BYTES)?.map(str::to_owned);
+    let peer = peer(&parts.extensions);
+    let forwarded_for = forwarded_for(headers)?;
     let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
     // The client hint arrives as a quoted string: `"Windows"` (RFC 8941 §3.3.3).
     let platform = first(headers, &PLATFORM)?.map(|platform| platform.trim_matches('"').to_owned());
@@ -115,11 +130,23 @@ pub fn client(parts: &Parts, app: &App) -> Result<Client, Error> {
     })
 }
 
+/// X-Forwarded-For, its lines joined in their order as RFC 9110 §5.3 reads them. More than one come from
+/// trusted proxies only; [`check`] has seen to that.
+fn forwarded_for(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut chain = String::new();
+    for value in headers.get_all(FORWARDED_FOR) {
+        if let Some(line) = checked(FORWARDED_FOR, value, 2 * MAX_BYTES)? {
+            chain.push_str(if chain.is_empty() { "" } else { ", " });
+            chain.push_str(line);
+        }
+    }
+    Ok(Some(chain).filter(|chain| !chain.is_empty()))
+}
+
 /// The other end of the connection; loopback where there is none (a router called in process).
 #[must_use]
-pub fn peer(parts: &Parts) -> IpAddr {
-    parts
-        .extensions
+pub fn peer(extensions: &Extensions) -> IpAddr {
+    extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(address)| address.ip().to_canonical())
 }
@@ -153,7 +180,7 @@ pub fn tenant(headers: &HeaderMap) -> Result<TenantName, Error> {
         Error::MissingHeaders(vec![FieldError::new("X-Tenant-ID", "is required: the tenant's slug or UUID")])
     };
     let text = text(headers, TENANT_ID, MAX_BYTES)?.ok_or_else(missing)?;
-    TenantName::parse(text).ok_or(Error::Tenant)
+    TenantName::parse(text).ok_or(Error::Tenant(TenantProblem::Unknown))
 }
 
 /// The bearer token (RFC 6750 §2.1): `None` without the header or with another scheme.

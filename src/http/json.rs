@@ -1,6 +1,7 @@
 //! A request's JSON body: bounded, timed, and strict (R115–R117).
 
 use axum::body::Body;
+use axum::body::HttpBody;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -22,6 +23,10 @@ pub async fn read<T: DeserializeOwned>(
 ) -> Result<T, Error> {
     if !is_json(headers) {
         return Err(Error::MediaType);
+    }
+    // What says that it is too large is not waited for.
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(Error::TooLarge { limit });
     }
     let reading = Limited::new(body, limit).collect();
     let bytes = tokio::time::timeout(app.options.body_timeout, reading)
@@ -48,7 +53,12 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let problem = without_value(&error.into_inner().to_string());
-        if path == "." { Error::malformed("body", problem) } else { Error::malformed(path, problem) }
+        // serde_path_to_error calls "?" what it was not inside of.
+        if path == "." || path == "?" {
+            Error::malformed("body", problem)
+        } else {
+            Error::malformed(path, problem)
+        }
     })?;
     reader.end().map_err(|_| Error::malformed("body", "has something after its end"))?;
     Ok(value)
@@ -62,7 +72,7 @@ fn without_value(message: &str) -> String {
             || "is not a field of this call".to_owned(),
             |(field, _)| format!("is not read: {field}`; this call has no such field"),
         ),
-        None => format!("is not read: {message}"),
+        None => format!("is not JSON that this call reads: {message}"),
     }
 }
 

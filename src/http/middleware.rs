@@ -64,36 +64,34 @@ pub async fn answer(State(app): State<SharedApp>, mut request: Request, next: Ne
 
 /// Refuses what no route should see: a header twice, credentials in the URL, a path that proxies and we
 /// might read differently.
-pub async fn refuse_the_odd(request: Request, next: Next) -> Response {
-    match check(&request) {
+pub async fn refuse_the_odd(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    match check(&request, &app) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn check(request: &Request) -> Result<(), Error> {
-    headers::check(request.headers())?;
+fn check(request: &Request, app: &App) -> Result<(), Error> {
+    let peer = headers::peer(request.extensions());
+    headers::check(request.headers(), app.options.trusts(peer))?;
     let path = request.uri().path();
     // No path of ours needs escapes; whoever sends one wants two readers to differ (R128).
-    if path.contains(['%', ';', '\\']) || path.contains("//") {
+    let climbs = path.split('/').any(|part| part == "." || part == "..");
+    if climbs || path.contains(['%', ';', '\\']) || path.contains("//") {
         return Err(Error::NotFound);
     }
     if path.starts_with("/api/") && request.uri().query().is_some_and(|query| !query.is_empty()) {
-        return Err(Error::malformed("query", "must be empty: this call has no query parameters (R010)"));
+        return Err(Error::malformed("query", "must be empty: this call has no query parameters"));
     }
     Ok(())
 }
 
-/// A panic is one request's 500 (R158); its words go to the log.
+/// A panic is one request's 500 (R158).
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
 pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let words = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a word");
-    Error::Internal(anyhow::anyhow!("panicked: {words}")).into_response()
+    // Not the panic's own words, which may hold what caused it; the panic hook has logged its place.
+    drop(panic);
+    Error::Internal(anyhow::anyhow!("a handler panicked")).into_response()
 }
 
 fn set_headers(response: &mut Response, id: &RequestId, app: &App) {
@@ -134,6 +132,7 @@ impl Observed<'_> {
                 error!(
                     request_id,
                     correlation_id,
+                    tenant,
                     method,
                     route,
                     status,
@@ -147,6 +146,7 @@ impl Observed<'_> {
                 warn!(
                     request_id,
                     correlation_id,
+                    tenant,
                     method,
                     route,
                     status,
@@ -156,10 +156,16 @@ impl Observed<'_> {
                     "request not served"
                 );
             }
-            _ => info!(
-                request_id,
-                correlation_id, tenant, method, route, status, duration_ms, error_type, "request"
-            ),
+            refusal => {
+                let reason = match refusal {
+                    Some(Error::Tenant(problem)) => Some(problem.as_str()),
+                    _ => None,
+                };
+                info!(
+                    request_id,
+                    correlation_id, tenant, method, route, status, duration_ms, error_type, reason, "request"
+                );
+            }
         }
     }
 
@@ -188,7 +194,7 @@ fn count_refusal(app: &App, error: &Error) {
         | Error::TooLarge { .. }
         | Error::MediaType
         | Error::Timeout => &app.refusals.malformed,
-        Error::Tenant => &app.refusals.tenant,
+        Error::Tenant(_) => &app.refusals.tenant,
         Error::Overloaded { .. } | Error::Unavailable(_) => &app.refusals.unavailable,
         _ => return,
     };

@@ -36,7 +36,7 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         "getIssuerMetadata" | "getOpenidConfiguration" => return Some(metadata()),
         "getHealth" => json!({ "status": "ok" }),
         "getReadiness" => {
-            json!({ "status": "ready", "database": "ok", "migrations": "ok", "key": "9f2c1b7a" })
+            json!({ "status": "ready", "database": "ok", "migrations": "ok", "keys": "ok" })
         }
         id if id.starts_with("startSession") => started(organization),
         id if id.starts_with("getSession") => viewed(),

@@ -3,6 +3,7 @@
 pub mod store;
 
 use crate::clock::Timestamp;
+use crate::customers::CustomerStatus;
 use crate::db::{DbError, Row};
 use crate::ids::{CustomerId, SessionId, TenantId, TenantKeyId, UserId};
 use crate::secrets::{MasterKeys, random};
@@ -17,6 +18,7 @@ pub enum EndReason {
     ExpiredAbsolute,
     TenantSuspended,
     UserDisabled,
+    CustomerSuspended,
     CustomerClosed,
 }
 
@@ -29,6 +31,7 @@ impl EndReason {
             Self::ExpiredAbsolute => "expired_absolute",
             Self::TenantSuspended => "tenant_suspended",
             Self::UserDisabled => "user_disabled",
+            Self::CustomerSuspended => "customer_suspended",
             Self::CustomerClosed => "customer_closed",
         }
     }
@@ -83,32 +86,39 @@ impl Session {
         if let (Some(at), Some(reason)) = (self.ended_at, &self.end_reason) {
             return Some((at, reason.clone()));
         }
-        let because = |reason: EndReason| reason.as_str().to_owned();
-        let (limit, limit_reason) = if self.expires_at <= self.idle_expires_at {
+        let ended_with_all = [&tenant.sessions_ended, &user.customer_sessions_ended, &user.sessions_ended]
+            .into_iter()
+            .flatten()
+            .filter(|ended| self.created_at <= ended.at)
+            .map(|ended| (ended.at, ended.reason.clone()));
+        // Several can hold at once; the earliest is the session's ending, and stays it.
+        let first = ended_with_all.chain(self.expiry(now)).min_by_key(|(at, _)| *at);
+        first.or_else(|| standing_in_the_way(tenant, user).map(|reason| (now, reason.as_str().to_owned())))
+    }
+
+    /// The limit that is over, if one is.
+    fn expiry(&self, now: Timestamp) -> Option<(Timestamp, String)> {
+        let (limit, reason) = if self.expires_at <= self.idle_expires_at {
             (self.expires_at, EndReason::ExpiredAbsolute)
         } else {
             (self.idle_expires_at, EndReason::ExpiredIdle)
         };
-        let ended_with_all = |not_before: Option<Timestamp>| not_before.filter(|at| self.created_at <= *at);
-        let endings = [
-            ended_with_all(tenant.sessions_not_before).map(|at| (at, because(EndReason::TenantSuspended))),
-            ended_with_all(user.sessions_not_before).map(|at| {
-                let reason = user.sessions_end_reason.clone();
-                (at, reason.unwrap_or_else(|| because(EndReason::UserDisabled)))
-            }),
-            (limit <= now).then(|| (limit, because(limit_reason))),
-        ];
-        // Several can hold at once; the earliest is the session's ending, and stays it.
-        if let Some(first) = endings.into_iter().flatten().min_by_key(|(at, _)| *at) {
-            return Some(first);
-        }
-        if !tenant.active {
-            return Some((now, because(EndReason::TenantSuspended)));
-        }
-        if !user.active {
-            return Some((now, because(EndReason::UserDisabled)));
-        }
-        (!user.customer_status.admits()).then(|| (now, because(EndReason::CustomerClosed)))
+        (limit <= now).then(|| (limit, reason.as_str().to_owned()))
+    }
+}
+
+/// A status that admits nobody, though nothing says since when: whoever set it did not end the sessions.
+fn standing_in_the_way(tenant: &Tenant, user: &User) -> Option<EndReason> {
+    if !tenant.active {
+        return Some(EndReason::TenantSuspended);
+    }
+    if !user.active {
+        return Some(EndReason::UserDisabled);
+    }
+    match user.customer_status {
+        CustomerStatus::Suspended => Some(EndReason::CustomerSuspended),
+        CustomerStatus::Closed => Some(EndReason::CustomerClosed),
+        _ => None,
     }
 }
 

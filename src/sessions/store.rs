@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{ChangeId, SessionId, TenantId};
 
-use super::{EndReason, NewSession};
+use super::NewSession;
 
 /// The columns [`super::Session::from_row`] reads, of `sessions s`.
 macro_rules! session_columns {
@@ -56,9 +56,9 @@ pub fn insert(tenant: &TenantId, session: &NewSession, client: &Client, change: 
 pub fn end(
     tenant: &TenantId,
     session: &SessionId,
-    reason: EndReason,
+    at: Timestamp,
+    reason: &str,
     change: &ChangeId,
-    now: Timestamp,
 ) -> Statement {
     Statement::new(
         "update sessions set ended_at = $3, end_reason = $4, change_id = $5 \
@@ -66,8 +66,8 @@ pub fn end(
     )
     .bind(tenant)
     .bind(session)
-    .bind(now)
-    .bind(reason.as_str())
+    .bind(at)
+    .bind(reason)
     .bind(change)
     .must_change("session")
 }

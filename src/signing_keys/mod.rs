@@ -5,6 +5,7 @@
 
 pub mod store;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 
 use crate::access_tokens::{Algorithm, SigningKey};
-use crate::db::Database;
+use crate::db::{Database, DbError, Row};
 use crate::error::Error;
 use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
@@ -94,14 +95,25 @@ impl SigningKeys {
 }
 
 /// The published half of keys: a JWK Set (RFC 7517 §5) of the rows that [`store::find_public`] answers.
-pub fn jwk_set(rows: &[crate::db::Row], valid_kids: &[String]) -> Result<Value, Error> {
+pub fn jwk_set(rows: &[Row], valid_kids: &[String]) -> Result<Value, Error> {
     let mut keys = Vec::new();
-    for row in rows {
-        if valid_kids.contains(&row.text("kid")?) {
-            keys.push(
-                serde_json::from_str::<Value>(&row.text("public_jwk")?).context("signing_keys.public_jwk")?,
-            );
-        }
+    for row in valid(rows, valid_kids) {
+        keys.push(
+            serde_json::from_str::<Value>(&row?.text("public_jwk")?).context("signing_keys.public_jwk")?,
+        );
     }
     Ok(serde_json::json!({ "keys": keys }))
+}
+
+/// The algorithms of these keys, each once.
+pub fn algorithms(rows: &[Row], valid_kids: &[String]) -> Result<BTreeSet<String>, Error> {
+    valid(rows, valid_kids).map(|row| Ok(row?.text("algorithm")?)).collect()
+}
+
+/// The rows whose kids the tenant's row lists.
+fn valid<'a>(rows: &'a [Row], valid_kids: &'a [String]) -> impl Iterator<Item = Result<&'a Row, DbError>> {
+    rows.iter().filter_map(|row| match row.text("kid") {
+        Ok(kid) => valid_kids.contains(&kid).then_some(Ok(row)),
+        Err(error) => Some(Err(error)),
+    })
 }

@@ -31,6 +31,8 @@ pub fn find(tenant: &TenantId, kid: &str) -> Statement {
 /// The public halves of all the tenant's keys, oldest first.
 #[must_use]
 pub fn find_public(tenant: &TenantId) -> Statement {
-    Statement::new("select kid, public_jwk from signing_keys where tenant_id = $1 order by created_at, kid")
-        .bind(tenant)
+    Statement::new(
+        "select kid, algorithm, public_jwk from signing_keys where tenant_id = $1 order by created_at",
+    )
+    .bind(tenant)
 }

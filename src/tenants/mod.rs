@@ -27,7 +27,8 @@ pub struct Tenant {
     pub signing_kid: Option<String>,
     /// The signing keys that count.
     pub valid_kids: Vec<String>,
-    pub sessions_not_before: Option<Timestamp>,
+    /// When and why all sessions of the tenant ended.
+    pub sessions_ended: Option<SessionsEnded>,
 }
 
 impl Tenant {
@@ -46,7 +47,11 @@ impl Tenant {
             signing_kid: row.maybe_text("tenant_signing_kid")?,
             valid_kids: serde_json::from_str(&kids)
                 .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
-            sessions_not_before: row.maybe_instant("tenant_sessions_not_before")?,
+            sessions_ended: SessionsEnded::from_row(
+                row,
+                "tenant_sessions_not_before",
+                "tenant_sessions_end_reason",
+            )?,
         })
     }
 
@@ -60,6 +65,22 @@ impl Tenant {
     #[must_use]
     pub fn audience(&self, public_url: &str) -> String {
         self.settings.audience.clone().unwrap_or_else(|| self.issuer(public_url))
+    }
+}
+
+/// That all sessions below a row, opened at this instant or before, have ended. One row ends them all, and
+/// nothing that happens to it later revives them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionsEnded {
+    pub at: Timestamp,
+    pub reason: String,
+}
+
+impl SessionsEnded {
+    /// Reads `sessions_not_before` and its reason under the names a query gave them.
+    pub fn from_row(row: &Row, at: &str, reason: &str) -> Result<Option<Self>, DbError> {
+        let Some(at) = row.maybe_instant(at)? else { return Ok(None) };
+        Ok(Some(Self { at, reason: row.text(reason)? }))
     }
 }
 

@@ -93,7 +93,7 @@ pub struct Settings {
     pub token_type: TokenType,
     /// The tokens' `aud`; the issuer when null.
     pub audience: Option<String>,
-    /// Show how many attempts are left. Tells a stranger that somebody else has been trying.
+    /// Show how many attempts have failed. Tells a stranger that somebody else has been trying.
     pub show_attempts: bool,
     /// Answer a locked name like a wrong password. The owner then cannot know why either.
     pub hide_lock: bool,
@@ -154,6 +154,10 @@ impl Settings {
             return Err(format!(
                 "accessSeconds is {access} and idleSeconds {idle}: an access token may live at most half the idle limit"
             ));
+        }
+        if self.hide_lock && self.show_attempts {
+            return Err("hideLock and showAttempts: the number of attempts would show the lock; choose one"
+                .to_owned());
         }
         match &self.audience {
             Some(audience) if audience.is_empty() || audience.len() > 256 => {

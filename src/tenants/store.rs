@@ -11,7 +11,7 @@ macro_rules! tenant_columns {
     () => {
         "t.id as tenant_id, t.slug as tenant_slug, t.status as tenant_status, t.settings as tenant_settings, \
          t.signing_kid as tenant_signing_kid, t.valid_kids as tenant_valid_kids, \
-         t.sessions_not_before as tenant_sessions_not_before"
+         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason"
     };
 }
 

@@ -8,7 +8,7 @@ pub mod store;
 
 use crate::clock::Timestamp;
 use crate::db::{Applied, DbError};
-use crate::error::{LOCKOUT_MINUTES, MAX_ATTEMPTS};
+use crate::error::LOCKOUT_MINUTES;
 use crate::ids::UserId;
 
 /// An attempt that was not concluded after this long counts as a failure: its server died over it.
@@ -69,10 +69,4 @@ pub const fn dead_before(now: Timestamp) -> Timestamp {
 #[must_use]
 pub const fn lock_end(now: Timestamp) -> Timestamp {
     now.plus_seconds(LOCKOUT_MINUTES * 60)
-}
-
-/// How many attempts are left after so many failures.
-#[must_use]
-pub const fn attempts_left(failures: i64) -> i64 {
-    if failures < MAX_ATTEMPTS { MAX_ATTEMPTS - failures } else { 0 }
 }

@@ -5,7 +5,9 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{AttemptId, ChangeId, TenantId};
 
-use super::{MAX_ATTEMPTS, Subject, dead_before, lock_end};
+use crate::error::MAX_ATTEMPTS;
+
+use super::{Subject, dead_before, lock_end};
 
 /// Reserves an attempt if one is free. [`super::Reservation::from_applied`] reads the answer, which is
 /// not a refusal even where nothing is free: what was learned of dead attempts must stay. `lock_event`

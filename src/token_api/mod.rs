@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access_tokens::Algorithm;
 use crate::app::SharedApp;
 use crate::error::Error;
 use crate::signing_keys;
@@ -80,6 +79,8 @@ async fn openid_configuration(
 
 async fn metadata(app: &SharedApp, slug: &str) -> Result<Response<Body>, Error> {
     let tenant = find_tenant(app, slug).await?;
+    let rows = app.db.fetch(signing_keys::store::find_public(&tenant.id)).await?;
+    let algorithms = signing_keys::algorithms(&rows, &tenant.valid_kids)?;
     let issuer = tenant.issuer(&app.options.public_url);
     document(&json!({
         "issuer": issuer,
@@ -88,7 +89,7 @@ async fn metadata(app: &SharedApp, slug: &str) -> Result<Response<Body>, Error> 
         "response_types_supported": [],
         "grant_types_supported": [],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": Algorithm::ALL,
+        "id_token_signing_alg_values_supported": algorithms,
     }))
 }
 

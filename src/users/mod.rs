@@ -13,10 +13,7 @@ use crate::customers::{CustomerKind, CustomerStatus};
 use crate::db::{DbError, Row};
 use crate::ids::{CustomerId, UserId};
 use crate::passwords::PasswordHash;
-use crate::tenants::Family;
-
-/// The roles of staff: `ADMIN` manages users, `OPERATOR` manages sessions, `VIEWER` reads.
-pub const STAFF_ROLES: [&str; 3] = ["ADMIN", "OPERATOR", "VIEWER"];
+use crate::tenants::{Family, SessionsEnded};
 
 /// Whose user it is: a customer's, or the tenant's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,8 +65,10 @@ pub struct User {
     pub gender: Option<String>,
     pub phones: Vec<Phone>,
     pub last_login_at: Option<Timestamp>,
-    pub sessions_not_before: Option<Timestamp>,
-    pub sessions_end_reason: Option<String>,
+    /// When and why all sessions of this user ended.
+    pub sessions_ended: Option<SessionsEnded>,
+    /// When and why all sessions of the customer's users ended.
+    pub customer_sessions_ended: Option<SessionsEnded>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -79,10 +78,14 @@ impl User {
     pub fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
         let Some(id) = row.maybe_text("user_id")? else { return Ok(None) };
         let broken = |column: &str| DbError::Failed(format!("{column}: not what it should hold"));
-        let password_hash = match row.maybe_text("user_password_hash")? {
-            Some(text) => Some(PasswordHash::parse(&text).map_err(|_| broken("users.password_hash"))?),
-            None => None,
-        };
+        // A damaged hash is nobody's password. It must not tell the name from others by another answer.
+        let password_hash = row.maybe_text("user_password_hash")?.and_then(|text| {
+            PasswordHash::parse(&text)
+                .inspect_err(
+                    |problem| tracing::error!(user = id, %problem, "a stored password hash cannot be used"),
+                )
+                .ok()
+        });
         Ok(Some(Self {
             id: UserId::from_stored(id),
             customer_id: CustomerId::from_stored(row.text("customer_id")?),
@@ -101,8 +104,16 @@ impl User {
             gender: row.maybe_text("user_gender")?,
             phones: serde_json::from_str(&row.text("user_phones")?).map_err(|_| broken("users.phones"))?,
             last_login_at: row.maybe_instant("user_last_login_at")?,
-            sessions_not_before: row.maybe_instant("user_sessions_not_before")?,
-            sessions_end_reason: row.maybe_text("user_sessions_end_reason")?,
+            sessions_ended: SessionsEnded::from_row(
+                row,
+                "user_sessions_not_before",
+                "user_sessions_end_reason",
+            )?,
+            customer_sessions_ended: SessionsEnded::from_row(
+                row,
+                "customer_sessions_not_before",
+                "customer_sessions_end_reason",
+            )?,
             created_at: row.instant("user_created_at")?,
             updated_at: row.instant("user_updated_at")?,
         }))

@@ -17,7 +17,8 @@ macro_rules! user_columns {
          u.sessions_not_before as user_sessions_not_before, \
          u.sessions_end_reason as user_sessions_end_reason, u.created_at as user_created_at, \
          u.updated_at as user_updated_at, c.id as customer_id, c.kind as customer_kind, \
-         c.status as customer_status"
+         c.status as customer_status, c.sessions_not_before as customer_sessions_not_before, \
+         c.sessions_end_reason as customer_sessions_end_reason"
     };
 }
 pub(crate) use user_columns;
@@ -106,6 +107,18 @@ pub fn note_login(
     .bind(now)
     .bind(checked.map(PasswordHash::as_str))
     .must_change("user")
+}
+
+/// Puts another hash of the same password in the old one's place, if that is still there.
+#[must_use]
+pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Statement {
+    Statement::new(
+        "update users set password_hash = $4 where tenant_id = $1 and id = $2 and password_hash = $3",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(old.as_str())
+    .bind(new.as_str())
 }
 
 /// Suspends a user: their sessions have ended with the next request, and resuming does not revive them (R064).

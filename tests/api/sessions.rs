@@ -407,7 +407,17 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
             app.change(customers::store::set_status(&tenant.id, &person.customer, status, now)).await;
             app.view(&tenant, &opened).await.expect(seen);
         }
-        assert_eq!(app.end(&tenant, &opened).await.expect(200).field("endReason"), "customer_closed");
+        // The first ending is the session's; once answered, and once the customer is back, it stays ended.
+        let ended = app.end(&tenant, &opened).await.expect(200);
+        assert_eq!(ended.field("endReason"), "customer_suspended");
+        app.clock.advance(1_000);
+        let now = app.clock.now();
+        app.change(customers::store::set_status(&tenant.id, &person.customer, CustomerStatus::Active, now))
+            .await;
+        app.view(&tenant, &opened).await.expect(401);
+        assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
+        let again = app.open(&tenant, family).await;
+        app.view(&tenant, &again).await.expect(200);
     }
 }
 
@@ -697,4 +707,35 @@ async fn R127_two_authorizations_or_two_tenants_are_a_bad_request() {
         }
     }
     app.view(&tenant, &opened).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_logout_that_was_answered_is_written_whatever_had_ended_the_session() {
+    let (app, tenant) = start().await;
+    let person = tenant.person(Family::Individual);
+    let opened = app.open(&tenant, Family::Individual).await;
+    // A status set by other hands than ours, which says nothing of sessions.
+    let set = |status: &str| format!("update users set status = '{status}' where id = '{}'", person.id);
+    app.script(&set("suspended")).await;
+    let ended = app.end(&tenant, &opened).await.expect(200);
+    assert_eq!(ended.field("endReason"), "user_disabled");
+    app.clock.advance(5_000);
+    assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
+    app.script(&set("active")).await;
+    app.view(&tenant, &opened).await.expect(401);
+}
+
+#[tokio::test]
+async fn lines_of_x_forwarded_for_are_joined_from_a_trusted_proxy_and_refused_from_others() {
+    use crate::support::app::{TestApp, Wanted};
+    for (trusted, status) in [(vec!["127.0.0.1"], 200), (Vec::new(), 400)] {
+        let app = TestApp::start_with(Wanted { trusted_proxies: trusted, ..Wanted::default() }).await;
+        let tenant = app.tenant("acme").await;
+        let mut call = tenant.login(Family::Individual).header("x-forwarded-for", "10.9.9.9");
+        call.headers.push(("x-forwarded-for".to_owned(), b"198.51.100.7".to_vec()));
+        let answer = app.send(call.request()).await.expect(status);
+        if status == 200 {
+            assert_eq!(answer.data()["sessionMetadata"]["clientIp"], "198.51.100.7");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One attempt at a password: reserved, hashed, concluded.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -15,63 +16,65 @@ use crate::ids::{AttemptId, ChangeId, random_uuid};
 use crate::passwords::{NotHashed, Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::{self, NewSession, client_id};
-use crate::tenants::Tenant;
 use crate::throttles::{self, Reservation, Subject};
 use crate::users::{self, User};
 use crate::{devices, flows::login::read::Found};
 
-use super::{LoggedIn, Login};
+use super::{LoggedIn, Login, rehash};
 
 /// How often a full throttle is asked again for a free slot (design.md §1).
 const RETRY_EVERY: Duration = Duration::from_millis(25);
 
+/// One attempt, with everything that was read for it.
 pub(super) struct Attempt {
-    app: SharedApp,
-    request: Login,
-    found: Found,
-    subject: Subject,
-    id: AttemptId,
+    pub(super) app: SharedApp,
+    pub(super) request: Login,
+    pub(super) found: Found,
+    /// What a success is signed with.
+    pub(super) key: Arc<SigningKey>,
+    pub(super) subject: Subject,
+    pub(super) id: AttemptId,
     /// The instant at which the truth was read; the session begins with it.
-    now: Timestamp,
-    deadline: Instant,
+    pub(super) now: Timestamp,
 }
 
 impl Attempt {
-    pub(super) fn new(
-        app: &SharedApp,
-        request: Login,
-        found: Found,
-        subject: Subject,
-        now: Timestamp,
-        deadline: Instant,
-    ) -> Self {
-        Self { app: app.clone(), request, found, subject, id: AttemptId::random(), now, deadline }
-    }
-
     /// Drives the attempt to its end: exactly one hash, unless it never came to that.
     pub(super) async fn drive(self, ticket: Ticket, presence: Presence) -> Result<LoggedIn, Error> {
-        match self.reserve(&presence).await? {
-            Reservation::Reserved => {}
-            Reservation::Locked { until } => {
-                spend_a_dummy_hash(&self.app, ticket, &self.request, &presence).await?;
-                return Err(locked(&self.found.tenant, until));
-            }
+        // It waits for a slot for as long as its place in the hash queue is good.
+        let locked_until = match self.reserve(&presence, ticket.deadline()).await? {
+            Reservation::Reserved => None,
+            Reservation::Locked { until } => Some(until),
             Reservation::Busy => return Err(Error::Overloaded { retry_after: 1 }),
-        }
-        let stored = self.found.user.as_ref().and_then(|user| user.password_hash.clone());
-        let verified =
-            self.app.passwords.verify(ticket, self.request.password.clone(), stored, &presence).await;
-        match verified {
-            Ok(verdict) => self.conclude(verdict).await,
-            Err(why) => {
+        };
+        // A locked name costs a hash like any other, of nobody's password.
+        let user = self.found.user.as_ref().filter(|_| locked_until.is_none());
+        let stored = user.and_then(|user| user.password_hash.clone());
+        let password = self.request.password.clone();
+        match (self.app.passwords.verify(ticket, password, stored, &presence).await, locked_until) {
+            (Ok(verdict), None) => self.conclude(verdict).await,
+            (Ok(_), Some(until)) => self.refuse_locked(until).await,
+            (Err(why), _) => {
                 self.give_back().await?;
                 Err(not_hashed(why))
             }
         }
     }
 
+    /// The answer to a locked name, with its event; a tenant may hide the lock.
+    async fn refuse_locked(&self, until: Timestamp) -> Result<LoggedIn, Error> {
+        let Self { app, found, .. } = self;
+        let event = self.failure_event(EventName::AuthnLoginFail, "locked");
+        app.db.apply(events::store::insert(&found.tenant.id, &event, app.clock.now())).await?;
+        Err(if found.tenant.settings.hide_lock {
+            Error::Authentication { attempts: None }
+        } else {
+            Error::Locked { until }
+        })
+    }
+
     /// Reserves the attempt, waiting for a slot while honest logins of the same user are in flight.
-    async fn reserve(&self, presence: &Presence) -> Result<Reservation, Error> {
+    async fn reserve(&self, presence: &Presence, deadline: Instant) -> Result<Reservation, Error> {
         loop {
             let (tenant, subject) = (&self.found.tenant.id, &self.subject);
             let (change, now) = (ChangeId::random(), self.app.clock.now());
@@ -80,7 +83,7 @@ impl Attempt {
             let statements = throttles::store::reserve(tenant, subject, &self.id, &change, now, lock);
             let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
             let reservation = Reservation::from_applied(&applied)?;
-            let over = presence.is_gone() || Instant::now() + RETRY_EVERY > self.deadline;
+            let over = presence.is_gone() || Instant::now() + RETRY_EVERY > deadline;
             if reservation != Reservation::Busy || over {
                 return Ok(reservation);
             }
@@ -94,38 +97,58 @@ impl Attempt {
         Ok(())
     }
 
-    /// The user who may have a session now, if the hash said so and nothing else speaks against it.
-    fn admitted(&self, verdict: Verdict) -> Option<&User> {
-        let user = self.found.user.as_ref()?;
-        let fits = verdict.matches
-            && user.may_log_in()
-            && user.family() == self.request.family
-            && self.request.customer.means(&user.customer_id)
-            && self.request.user.means(&user.id);
-        fits.then_some(user)
+    /// The user who may have a session now, or why there is none: for the event, never for the answer.
+    fn admitted(&self, verdict: Verdict) -> Result<&User, &'static str> {
+        let Some(user) = &self.found.user else { return Err("unknown_user") };
+        let reasons = [
+            (user.password_hash.is_none(), "no_password"),
+            (!verdict.matches, "wrong_password"),
+            (!user.active, "user_disabled"),
+            (!user.customer_status.admits(), "customer_disabled"),
+            (user.family() != self.request.family, "other_family"),
+            (!self.request.customer.means(&user.customer_id), "other_customer_in_path"),
+            (!self.request.user.means(&user.id), "other_user_in_path"),
+        ];
+        match reasons.into_iter().find(|(holds, _)| *holds) {
+            Some((_, reason)) => Err(reason),
+            None => Ok(user),
+        }
     }
 
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
-        let Some(user) = self.admitted(verdict).cloned() else { return self.fail().await };
+        let user = match self.admitted(verdict) {
+            Ok(user) => user.clone(),
+            Err(reason) => return self.fail(reason).await,
+        };
         match self.succeed(user).await {
+            Ok(logged_in) => {
+                if verdict.needs_rehash {
+                    rehash::later(&self.app, &logged_in, self.request.password);
+                }
+                Ok(logged_in)
+            }
             // Suspended, or another password, since the reading: what was right is no longer (R091).
-            Err(Concluded::Refused("user")) => self.fail().await,
+            Err(Concluded::Refused("user")) => self.fail("changed_meanwhile").await,
             Err(Concluded::Refused(what)) => {
                 Err(Error::Unavailable(anyhow!("the {what} was gone at the conclusion")))
             }
-            Err(Concluded::Failed(error)) => Err(error),
-            Ok(logged_in) => Ok(logged_in),
+            Err(Concluded::Unknown(error)) => Err(error),
+            // The password was right and the fault is ours: it must not count.
+            Err(Concluded::Undone(error)) => {
+                self.give_back().await?;
+                Err(error)
+            }
         }
     }
 
     async fn succeed(&self, user: User) -> Result<LoggedIn, Concluded> {
-        let Self { app, request, found, now, .. } = self;
+        let Self { app, request, found, key, now, .. } = self;
         let tenant = &found.tenant;
-        let key = self.signing_key().await?;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &app.master, *now);
         let claims = self.claims(&user, &session);
-        let access_token = key.sign(tenant.settings.token_type, &claims).map_err(Error::from)?;
+        let access_token =
+            key.sign(tenant.settings.token_type, &claims).map_err(|error| Concluded::Undone(error.into()))?;
         let binding = Binding {
             tenant: &tenant.id,
             session: &session.id,
@@ -155,7 +178,7 @@ impl Attempt {
             session: Some(&session.id),
             client: Some(&request.client),
             details: json!({ "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id }),
-            ..Event::new(EventName::AuthnLoginSuccess, actor(user))
+            ..Event::new(EventName::AuthnLoginSuccess, Actor::of(user))
         };
         let device = request.client.device_id.as_deref().map(|device| {
             devices::store::note_login(tenant, &user.id, device, request.client.platform.as_deref(), *now)
@@ -170,9 +193,9 @@ impl Attempt {
     }
 
     /// Counts the failure. Everything that could tell one reason from another is the same here.
-    async fn fail(&self) -> Result<LoggedIn, Error> {
+    async fn fail(&self, reason: &'static str) -> Result<LoggedIn, Error> {
         let tenant = &self.found.tenant;
-        let applied = match self.app.db.apply(self.failure()).await {
+        let applied = match self.app.db.apply(self.failure(reason)).await {
             Err(DbError::Refused(what)) => {
                 return Err(Error::Unavailable(anyhow!("the {what} was gone at the conclusion")));
             }
@@ -182,12 +205,12 @@ impl Attempt {
         Err(Error::Authentication { attempts: failures.filter(|_| tenant.settings.show_attempts) })
     }
 
-    fn failure(&self) -> Change {
+    fn failure(&self, reason: &'static str) -> Change {
         let tenant = &self.found.tenant.id;
         let change = ChangeId::random();
         // A lock begins when the failure is known, not when the request came.
         let now = self.app.clock.now();
-        let fail = self.failure_event(EventName::AuthnLoginFail, "wrong_credentials");
+        let fail = self.failure_event(EventName::AuthnLoginFail, reason);
         let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
         Change::new()
             .with(throttles::store::count_failure(tenant, &self.subject, &change, now))
@@ -204,13 +227,6 @@ impl Attempt {
             details: json!({ "family": self.request.family.as_str(), "subject": self.subject.as_str() }),
             ..Event::new(name, Actor::Unknown)
         }
-    }
-
-    async fn signing_key(&self) -> Result<std::sync::Arc<SigningKey>, Error> {
-        let Self { app, found, .. } = self;
-        let missing = || Error::Internal(anyhow!("tenant {} has no signing key", found.tenant.slug));
-        let kid = found.tenant.signing_kid.as_deref().ok_or_else(missing)?;
-        app.signing_keys.find(&app.db, &app.master, &found.tenant.id, kid).await?.ok_or_else(missing)
     }
 
     fn claims(&self, user: &User, session: &NewSession) -> Claims {
@@ -243,46 +259,22 @@ impl Attempt {
 
 /// How a success could not be concluded.
 enum Concluded {
+    /// A statement's demand was not met; nothing happened.
     Refused(&'static str),
-    Failed(Error),
+    /// It happened, or it did not.
+    Unknown(Error),
+    /// Nothing happened.
+    Undone(Error),
 }
 
 impl From<DbError> for Concluded {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Refused(what) => Self::Refused(what),
-            other => Self::Failed(other.into()),
+            DbError::UnknownOutcome(_) => Self::Unknown(error.into()),
+            DbError::Unavailable(_) | DbError::Failed(_) => Self::Undone(error.into()),
         }
     }
-}
-
-impl From<Error> for Concluded {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn actor(user: &User) -> Actor<'_> {
-    match user.kind {
-        users::UserKind::Staff => Actor::Staff(&user.id),
-        users::UserKind::Customer => Actor::User(&user.id),
-    }
-}
-
-/// A locked name costs one hash like any other, of nobody's password (R002).
-pub(super) async fn spend_a_dummy_hash(
-    app: &SharedApp,
-    ticket: Ticket,
-    request: &Login,
-    presence: &Presence,
-) -> Result<(), Error> {
-    app.passwords.verify(ticket, request.password.clone(), None, presence).await.map_err(not_hashed)?;
-    Ok(())
-}
-
-/// The answer to a locked name; a tenant may hide it.
-pub(super) fn locked(tenant: &Tenant, until: Timestamp) -> Error {
-    if tenant.settings.hide_lock { Error::Authentication { attempts: None } } else { Error::Locked { until } }
 }
 
 fn not_hashed(why: NotHashed) -> Error {

@@ -6,16 +6,19 @@
 
 mod attempt;
 mod read;
+mod rehash;
+
+use std::sync::Arc;
 
 use metrics::counter;
 use secrecy::SecretString;
 
-use crate::access_tokens::Claims;
-use crate::app::SharedApp;
+use crate::access_tokens::{Claims, SigningKey};
+use crate::app::{App, SharedApp};
 use crate::client::{Client, ClientAddress};
 use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::ids::{CustomerId, UserId};
+use crate::error::{Error, TenantProblem};
+use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, KeyPurpose, Tenant, TenantName};
@@ -79,7 +82,7 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
         Ok(_) => "success",
         Err(Error::Authentication { .. }) => "failed",
         Err(Error::Locked { .. }) => "locked",
-        Err(Error::Tenant) => "tenant_refused",
+        Err(Error::Tenant(_)) => "tenant_refused",
         Err(Error::Overloaded { .. }) => "overloaded",
         Err(Error::Unavailable(_)) => "unavailable",
         Err(_) => "error",
@@ -91,8 +94,11 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
 async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
     let name_digest = app.master.current().name_digest(request.name.as_str());
-    let found = read::find(app, &request, &name_digest).await?.ok_or(Error::Tenant)?;
+    let unknown = Error::Tenant(TenantProblem::Unknown);
+    let found = read::find(app, &request).await?.ok_or(unknown)?;
     open_the_door(app, &mut request, &found, now)?;
+    // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
+    let key = signing_key(app, &found.tenant).await?;
 
     let ticket = app
         .passwords
@@ -100,34 +106,46 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         .map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })?;
     let (presence, _guard) = Presence::new();
 
-    if let Some(until) = found.locked_until.filter(|until| now < *until) {
-        attempt::spend_a_dummy_hash(app, ticket, &request, &presence).await?;
-        return Err(attempt::locked(&found.tenant, until));
-    }
     let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
     // It waits for a slot for as long as its place in the hash queue is good.
-    let attempt = Attempt::new(app, request, found, subject, now, ticket.deadline());
+    let attempt = Attempt { app: app.clone(), request, found, key, subject, id: AttemptId::random(), now };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))
         .await
-        .map_err(|error| Error::Internal(anyhow::anyhow!("the login's task failed: {error}")))?
+        // Not the panic's own words, which may hold what caused it; the panic hook has its place.
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?
+}
+
+async fn signing_key(app: &App, tenant: &Tenant) -> Result<Arc<SigningKey>, Error> {
+    let missing = || Error::Internal(anyhow::anyhow!("tenant {} has no signing key", tenant.slug));
+    let kid = tenant.signing_kid.as_deref().ok_or_else(missing)?;
+    app.signing_keys.find(&app.db, &app.master, &tenant.id, kid).await?.ok_or_else(missing)
 }
 
 /// Checks tenant, key and origin; whatever is wrong there has one answer and costs no hash (R045).
 fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Timestamp) -> Result<(), Error> {
     let Found { tenant, key, origin_listed, .. } = found;
-    let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
-    let key_is_good = match (&request.tenant_key, &request.tenant_secret) {
-        (None, None) => tenant.settings.key_optional.contains(&request.family),
-        (Some(_), Some(secret)) => read::key_opens(key.as_ref(), secret, now),
-        _ => false,
+    let key_problem = match (&request.tenant_key, &request.tenant_secret) {
+        (None, None) if tenant.settings.key_optional.contains(&request.family) => None,
+        (Some(_), Some(secret)) => {
+            (!read::key_opens(key.as_ref(), secret, now)).then_some(TenantProblem::KeyWrong)
+        }
+        _ => Some(TenantProblem::KeyMissing),
     };
-    if !(tenant.active && same_tenant && key_is_good) {
-        return Err(Error::Tenant);
+    let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
+    let problem = if !tenant.active {
+        Some(TenantProblem::Inactive)
+    } else if !same_tenant {
+        Some(TenantProblem::Mismatch)
+    } else {
+        key_problem
+    };
+    if let Some(problem) = problem {
+        return Err(Error::Tenant(problem));
     }
     request.client.tenant.see(&tenant.id);
     if !request.client.origin_is_admitted(*origin_listed, &app.options.public_url) {
-        return Err(Error::Tenant);
+        return Err(Error::Tenant(TenantProblem::Origin));
     }
     let vouched = key.as_ref().is_some_and(|key| key.purpose == KeyPurpose::Backend)
         && tenant.settings.trust_backend_address;

@@ -1,4 +1,5 @@
-//! What a login must know, in one query: tenant, key, user, customer, throttle, origin.
+//! What a login must know, in one query: tenant, key, user, customer, origin. The throttle is the
+//! reservation's to read, under its lock.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -20,12 +21,9 @@ pub struct Found {
     pub tenant: Tenant,
     pub key: Option<TenantKey>,
     pub user: Option<User>,
-    pub locked_until: Option<Timestamp>,
     pub origin_listed: bool,
 }
 
-// The throttle is a subquery and no join: there PostgreSQL has but one way to the row, by the whole key,
-// however small it believes the tenant to be.
 macro_rules! reading {
     ($where:literal) => {
         concat!(
@@ -35,9 +33,8 @@ macro_rules! reading {
             tenant_key_columns!(),
             ", ",
             user_columns!(),
-            ", (select th.locked_until from throttles th where th.tenant_id = t.id \
-             and th.subject = coalesce('user:' || u.id, 'name:' || $4)) as throttle_locked_until, \
-             exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $5) as origin_listed \
+            ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $4) \
+             as origin_listed \
              from tenants t \
              left join tenant_keys k on k.tenant_id = t.id and k.tenant_key = $2 \
              left join login_names n on n.tenant_id = t.id and n.name = $3 \
@@ -50,14 +47,14 @@ macro_rules! reading {
     };
 }
 
-pub async fn find(app: &SharedApp, request: &Login, name_digest: &str) -> Result<Option<Found>, Error> {
+/// Reads it; `None` if no tenant is called that.
+pub async fn find(app: &SharedApp, request: &Login) -> Result<Option<Found>, Error> {
     let statement = match &request.tenant {
         TenantName::Slug(slug) => Statement::new(reading!("t.slug = $1")).bind(slug.as_str()),
         TenantName::Id(id) => Statement::new(reading!("t.id = $1")).bind(id),
     }
     .bind(request.tenant_key.as_deref())
     .bind(request.name.as_str())
-    .bind(name_digest)
     .bind(request.client.web_origin.as_ref().map(WebOrigin::as_str));
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -65,7 +62,6 @@ pub async fn find(app: &SharedApp, request: &Login, name_digest: &str) -> Result
         tenant: Tenant::from_row(row)?,
         key: TenantKey::from_row(row)?,
         user: User::from_row(row)?,
-        locked_until: row.maybe_instant("throttle_locked_until")?,
         origin_listed: row.bool("origin_listed")?,
     }))
 }

@@ -196,7 +196,7 @@ async fn R127_R133_a_header_of_ours_comes_once_by_its_name_and_is_not_to_be_drop
         let answer = app.send(twice(name, value).request()).await.expect(400);
         in_the_envelope(&answer, name);
         assert_eq!(answer.error_type(), "MALFORMED_REQUEST", "{name}");
-        assert_eq!(answer.field("field"), name);
+        assert!(answer.field("field").eq_ignore_ascii_case(name), "{}", answer.text);
         for connection in
             [name.to_owned(), format!("close, {}", name.to_uppercase()), format!("keep-alive ,{name}")]
         {

@@ -15,11 +15,12 @@ async fn assert_five_compared(app: &TestApp, tenant: &TestTenant, answers: &[Ans
     let with = |message: &str| answers.iter().filter(|answer| answer.json["message"] == message).count();
     assert_eq!(with("Authentication failed"), 5);
     assert_eq!(with("Account locked"), answers.len() - 5);
-    let mut events = app.event_names(tenant).await;
-    events.sort();
-    let mut expected = vec!["authn_login_fail"; 5];
-    expected.push("authn_login_lock");
-    assert_eq!(events, expected);
+    let events = app.login_events(tenant).await;
+    let because = |reason| events.iter().filter(|event| event.reason.as_deref() == Some(reason)).count();
+    assert_eq!(because("wrong_password"), 5);
+    assert_eq!(because("locked"), answers.len() - 5);
+    assert_eq!(because("too_many_failures"), 1);
+    assert_eq!(events.len(), answers.len() + 1);
     assert_eq!(app.failures(tenant.person(INDIVIDUAL)).await, 5);
     assert_eq!(app.number_of("attempts").await, 0);
 }
@@ -172,4 +173,40 @@ async fn an_attempt_that_was_counted_as_dead_meanwhile_is_not_counted_again() {
     assert_eq!(first.await.unwrap().expect(503).error_type(), "UNAVAILABLE");
     assert_eq!(app.failures(person).await, 2, "the dead one, and the other");
     assert_eq!(app.event_names(&tenant).await, ["authn_login_fail"]);
+}
+
+#[tokio::test]
+async fn R035_a_hash_of_another_cost_is_replaced_after_the_next_right_login_and_only_then() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let person = tenant.person(INDIVIDUAL);
+    app.set_hash(person, &SLOW_HASH).await;
+    let stored = format!("users where id = '{}' and password_hash = '{}'", person.id, SLOW_HASH.as_str());
+    app.fail(&tenant.login(INDIVIDUAL), 1).await;
+    assert_eq!(app.number_of(&stored).await, 1, "a wrong password changes nothing");
+    app.send(tenant.login(INDIVIDUAL).request()).await.expect(200);
+    until("the hash is replaced", async || app.number_of(&stored).await == 0).await;
+    let hashes = app.app.passwords.evaluations();
+    app.send(tenant.login(INDIVIDUAL).request()).await.expect(200);
+    assert_eq!(app.app.passwords.evaluations(), hashes + 1, "the new one stays");
+    app.fail(&tenant.login(INDIVIDUAL), 1).await;
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_is_no_failure_of_the_user() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let kid = |kid: &str| format!("update tenants set signing_kid = '{kid}' where id = '{}'", tenant.id);
+    let own = app
+        .app
+        .db
+        .fetch(vestibule::tenants::store::find(&vestibule::tenants::TenantName::parse("acme").unwrap()));
+    let own = own.await.unwrap()[0].text("tenant_signing_kid").unwrap();
+    app.script(&kid("gone")).await;
+    for _ in 0..7 {
+        app.send(tenant.login(INDIVIDUAL).request()).await.expect(500);
+    }
+    app.clock.advance(120_000);
+    app.script(&kid(&own)).await;
+    app.send(tenant.login(INDIVIDUAL).request()).await.expect(200);
 }

@@ -54,15 +54,16 @@ async fn R136_failures_leave_one_event_each_and_the_fifth_a_lock_beside_it() {
     app.fail(&tenant.login(Family::Admin).named("nobody@x.test"), 5).await;
     let (of_user, of_nobody): (Vec<_>, Vec<_>) =
         app.login_events(&tenant).await.into_iter().partition(|event| event.user_id.is_some());
-    for (events, user, family) in
-        [(&of_user, Some(person.id.to_string()), "individual"), (&of_nobody, None, "admin")]
-    {
+    for (events, user, family, why) in [
+        (&of_user, Some(person.id.to_string()), "individual", "wrong_password"),
+        (&of_nobody, None, "admin", "unknown_user"),
+    ] {
         assert_eq!(events.len(), 6);
         assert_eq!(events.iter().filter(|event| event.name == "authn_login_lock").count(), 1);
         for event in events {
             let is_lock = event.name == "authn_login_lock";
             assert_eq!(event.name, if is_lock { "authn_login_lock" } else { "authn_login_fail" });
-            let reason = if is_lock { "too_many_failures" } else { "wrong_credentials" };
+            let reason = if is_lock { "too_many_failures" } else { why };
             assert_eq!((event.reason.as_deref(), event.outcome.as_str()), (Some(reason), "failure"));
             assert_eq!((event.actor_kind.as_str(), &event.actor_id), ("unknown", &None));
             assert_eq!((&event.user_id, &event.session_id), (&user, &None));

@@ -146,7 +146,7 @@ async fn R127_R133_a_header_of_ours_comes_once_and_as_it_is_spelled() {
         let mut twice = call.clone().header(name, value);
         twice.headers.push((name.to_owned(), value.into()));
         let answer = app.send(twice.request()).await.expect(400);
-        assert_eq!(answer.data()["field"], name, "{}", answer.text);
+        assert!(answer.field("field").eq_ignore_ascii_case(name), "{}", answer.text);
     }
     for name in ["x_tenant_id", "x_forwarded_for", "device_id"] {
         app.send(call.clone().header(name, "acme").request()).await.expect(400);

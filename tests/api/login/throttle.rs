@@ -83,7 +83,7 @@ async fn R016_the_lock_ends_by_itself_after_thirty_minutes_and_not_a_millisecond
 }
 
 #[tokio::test]
-async fn R016_attempts_during_a_lock_neither_prolong_it_nor_leave_events() {
+async fn R016_R136_attempts_during_a_lock_do_not_prolong_it_and_leave_an_event_each() {
     let (app, tenant, call) = one().await;
     app.fail(&call, 5).await;
     let events = app.login_events(&tenant).await.len();
@@ -92,7 +92,9 @@ async fn R016_attempts_during_a_lock_neither_prolong_it_nor_leave_events() {
         let answer = app.send(call.clone().set("password", "wrong").request()).await;
         assert_eq!(answer.field("lockoutTime"), "2026-03-16T20:19:32.000Z");
     }
-    assert_eq!(app.login_events(&tenant).await.len(), events);
+    let after = app.login_events(&tenant).await;
+    assert_eq!(after.len(), events + 3);
+    assert_eq!(after.iter().filter(|event| event.reason.as_deref() == Some("locked")).count(), 3);
     app.clock.advance(3 * MINUTE);
     app.send(call.request()).await.expect(200);
 }
@@ -205,7 +207,8 @@ async fn R136_a_dead_attempt_that_is_the_fifth_failure_locks_and_the_lock_is_an_
     assert!(is_locked(&app.send(call.request()).await));
     assert_eq!(app.number_of("sessions").await, 0);
     let mut expected = vec!["authn_login_fail"; 4];
-    expected.push("authn_login_lock");
+    // Two more while it was locked.
+    expected.extend(["authn_login_fail", "authn_login_fail", "authn_login_lock"]);
     assert_eq!(app.event_names(&tenant).await, expected);
 }
 
