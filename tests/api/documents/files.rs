@@ -1,0 +1,26 @@
+//! The files in `docs/` that are made from the code.
+
+use std::path::Path;
+
+use vestibule::error::errors_document;
+use vestibule::server::openapi;
+
+/// Holds a committed file to what it is made from; `UPDATE_DOCS=1` writes it anew.
+fn is_current(name: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, made).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == made, "docs/{name} is not current: UPDATE_DOCS=1 cargo test --test api documents");
+}
+
+#[test]
+fn docs_openapi_json_is_what_the_handlers_say() {
+    is_current("openapi.json", &format!("{}\n", openapi().to_pretty_json().unwrap()));
+}
+
+#[test]
+fn docs_errors_md_is_what_the_catalogue_says() {
+    is_current("errors.md", &errors_document());
+}
