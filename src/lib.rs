@@ -13,6 +13,7 @@ pub mod server;
 pub mod upkeep;
 
 // The API by audience: each brings its own routes.
+pub mod operator_api;
 pub mod public_api;
 pub mod sessions_api;
 pub mod token_api;

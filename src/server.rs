@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::{middleware, paths};
 use crate::telemetry::Metrics;
 use crate::tenants::Family;
-use crate::{public_api, sessions_api, token_api};
+use crate::{operator_api, public_api, sessions_api, token_api};
 
 /// The routes of the API, which are also those of the OpenAPI document.
 fn api() -> OpenApiRouter<SharedApp> {
@@ -40,8 +40,7 @@ pub fn public_router(app: &SharedApp) -> Router {
 /// What the operator reaches, on a listener of its own (R058, R125).
 pub fn operator_router(app: &SharedApp, metrics: Metrics) -> Router {
     let router = public_api::health::router().split_for_parts().0;
-    let router =
-        router.merge(public_api::docs::router(&openapi())).merge(public_api::metrics::router(metrics));
+    let router = router.merge(public_api::docs::router(&openapi())).merge(operator_api::router(metrics));
     through_middleware(router, app)
 }
 

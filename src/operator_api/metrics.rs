@@ -1,4 +1,4 @@
-//! `/metrics` for Prometheus, on the operator listener only.
+//! `/metrics` for Prometheus.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -7,7 +7,7 @@ use axum::routing::get;
 use crate::app::SharedApp;
 use crate::telemetry::Metrics;
 
-pub fn router(metrics: Metrics) -> Router<SharedApp> {
+pub(super) fn router(metrics: Metrics) -> Router<SharedApp> {
     let render = move || async move {
         ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
     };
