@@ -7,15 +7,55 @@ use utoipa::openapi::{Content, RefOr};
 use crate::tenants::Family;
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
-const CUSTOMER: &str = "5b0c1a51-9d1c-4a52-9d0b-0a6f6d6f2a11";
-const USER: &str = "8a7d4f6b-1c5e-4b8d-a2a4-0f9b6c5d4e3b";
-const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
+pub(super) const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
+
+/// Whom a family's examples are about: the demo's user of that family, so that an example can be tried there as it
+/// stands.
+struct Person {
+    customer: &'static str,
+    user: &'static str,
+    email: &'static str,
+    first_name: &'static str,
+    last_name: &'static str,
+    role: &'static str,
+}
+
+impl Person {
+    const fn of(family: Family) -> Self {
+        match family {
+            Family::Individual => Self {
+                customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d001",
+                user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001",
+                email: "customer.login.123456@example.test",
+                first_name: "Ada",
+                last_name: "Customer",
+                role: "USER",
+            },
+            Family::Organization => Self {
+                customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d002",
+                user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d002",
+                email: "business.login.123456@example.test",
+                first_name: "Bo",
+                last_name: "Business",
+                role: "USER",
+            },
+            Family::Admin => Self {
+                customer: "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d003",
+                user: "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d003",
+                email: "staff.login.123456@example.test",
+                first_name: "Sam",
+                last_name: "Staff",
+                role: "ADMIN",
+            },
+        }
+    }
+}
 
 /// Puts the example of an operation's 200 (and of its request) where it belongs.
 pub fn add(operation: &mut Operation, family: Option<Family>) {
     let id = operation.operation_id.clone().unwrap_or_default();
-    if let Some(RefOr::T(body)) = &mut operation.request_body {
-        set_example(body.content.values_mut(), Some(&login_request()));
+    if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, family) {
+        set_example(body.content.values_mut(), Some(&login_request(&Person::of(family))));
     }
     let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
     set_example(response.content.values_mut(), success(&id, family).as_ref());
@@ -30,7 +70,6 @@ fn set_example<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, examp
 }
 
 fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
-    let organization = family.is_some_and(|family| family != Family::Individual);
     let data = match operation_id {
         "getKeys" => return Some(jwks()),
         "getIssuerMetadata" | "getOpenidConfiguration" => return Some(metadata()),
@@ -38,27 +77,29 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         "getReadiness" => {
             json!({ "status": "ready", "database": "ok", "migrations": "ok", "keys": "ok" })
         }
-        id if id.starts_with("startSession") => started(organization),
-        id if id.starts_with("getSession") => viewed(),
+        id if id.starts_with("startSession") => started(family?),
+        id if id.starts_with("getSession") => viewed(&Person::of(family?)),
         id if id.starts_with("endSession") => json!({
             "success": true, "message": "Session ended", "errorType": "NONE", "sessionId": SESSION,
             "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "logout",
         }),
         _ => return None,
     };
-    Some(json!({ "code": 200, "message": "Success", "data": data }))
+    Some(json!({ "code": 200, "data": data, "message": "Success" }))
 }
 
-/// The documented call (contract.md §1).
-fn login_request() -> Value {
+/// The documented call.
+fn login_request(person: &Person) -> Value {
     json!({
-        "username": "customer.login.123456@example.test", "password": "SecurePass123!",
+        "username": person.email, "password": "SecurePass123!",
         "tenantKey": "a1B2c3D4e5F6g7H8i9J0kLmNopQr", "tenantSecret": "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh",
-        "credentialType": "PASSWORD", "value": "customer.login.123456@example.test", "tenantId": TENANT,
+        "credentialType": "PASSWORD", "value": person.email, "tenantId": TENANT,
     })
 }
 
-fn started(organization: bool) -> Value {
+fn started(family: Family) -> Value {
+    let Person { customer, user, email, first_name, last_name, role } = Person::of(family);
+    let organization = (family != Family::Individual).then_some(customer);
     let token = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiIuLi4ifQ.c2lnbmF0dXJl";
     json!({
         "success": true, "message": "Session created successfully", "errorType": "NONE",
@@ -66,12 +107,12 @@ fn started(organization: bool) -> Value {
         "refreshToken": "vrt1.AAg5ZjJjMWI3YQAkMDE5Y2Y4MTgtNmQxZS03YzNlLTliMWEtNWQwZjZmMWUyYTNi",
         "sessionId": SESSION, "expiresAt": "2026-03-16T20:49:32.000Z", "expiresIn": 3600,
         "sessionExpiresAt": "2026-03-17T19:49:32.410Z", "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z",
-        "userId": USER, "customerId": CUSTOMER, "tenantId": TENANT, "roles": ["USER"],
+        "userId": user, "customerId": customer, "tenantId": TENANT, "roles": [role],
         "sessionMetadata": metadata_of_session(),
         "user": {
-            "id": USER, "customerId": CUSTOMER, "customerStatus": "ACTIVE",
-            "email": "customer.login.123456@example.test", "fullName": "Ada Customer", "firstName": "Ada",
-            "lastName": "Customer", "organizationId": organization.then_some(CUSTOMER), "role": "USER",
+            "id": user, "customerId": customer, "customerStatus": "ACTIVE",
+            "email": email, "fullName": format!("{first_name} {last_name}"), "firstName": first_name,
+            "lastName": last_name, "organizationId": organization, "role": role,
             "phoneNumber": "+37060000000", "isActive": true, "lastLogin": null,
             "createdAt": "2026-03-01T08:00:00.000Z", "updatedAt": "2026-03-01T08:00:00.000Z",
             "tenantId": TENANT, "gender": null,
@@ -80,10 +121,10 @@ fn started(organization: bool) -> Value {
     })
 }
 
-fn viewed() -> Value {
+fn viewed(person: &Person) -> Value {
     json!({
-        "success": true, "message": "Session found", "errorType": "NONE", "sessionId": SESSION, "userId": USER,
-        "customerId": CUSTOMER, "tenantId": TENANT, "roles": ["USER"], "deviceId": "device-demo-001",
+        "success": true, "message": "Session found", "errorType": "NONE", "sessionId": SESSION, "userId": person.user,
+        "customerId": person.customer, "tenantId": TENANT, "roles": [person.role], "deviceId": "device-demo-001",
         "sessionMetadata": metadata_of_session(), "lastRefreshedAt": null,
         "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z", "sessionExpiresAt": "2026-03-17T19:49:32.410Z",
         "endedAt": null, "endReason": null, "current": true,

@@ -10,6 +10,7 @@ use utoipa::openapi::{
 
 use crate::error::{Error, example};
 use crate::http::paths::{family_prefix, owner_name};
+use crate::ids::NIL;
 use crate::tenants::Family;
 
 use super::examples;
@@ -103,11 +104,12 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
         path_id(
             owner_name(family),
             "The customer's id; the nil UUID means whoever the username or token says.",
+            NIL,
         ),
-        path_id("userId", "The user's id; the nil UUID means whoever the username or token says."),
+        path_id("userId", "The user's id; the nil UUID means whoever the username or token says.", NIL),
     ];
     if path.ends_with("{sessionId}") {
-        parameters.push(path_id("sessionId", "The session's id."));
+        parameters.push(path_id("sessionId", "The session's id, from its login.", examples::SESSION));
     }
     let all = login && family != Family::Admin;
     parameters.push(header("X-Tenant-ID", true, "The tenant's slug or UUID.", "tenant-demo-001"));
@@ -132,7 +134,7 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
     }
 }
 
-fn path_id(name: &str, description: &str) -> utoipa::openapi::path::Parameter {
+fn path_id(name: &str, description: &str, example: &str) -> utoipa::openapi::path::Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -145,7 +147,7 @@ fn path_id(name: &str, description: &str) -> utoipa::openapi::path::Parameter {
                 .max_length(Some(64))
                 .pattern(Some("^[A-Za-z0-9_-]+$")),
         ))
-        .example(Some(json!(crate::ids::NIL)))
+        .example(Some(json!(example)))
         .build()
 }
 

@@ -1,5 +1,6 @@
 //! The committed documents are the code's; what is served of them, and where.
 
+mod examples;
 mod files;
 mod openapi;
 mod operating;
