@@ -41,7 +41,7 @@ pub struct AppOptions {
     pub body_timeout: Duration,
 }
 
-/// Refusals that leave no event of their own: counted, and summed up once a minute (design.md §3).
+/// Refusals that leave no event of their own: counted, and summed up once a minute by `upkeep`.
 #[derive(Debug, Default)]
 pub struct Refusals {
     pub malformed: AtomicU64,

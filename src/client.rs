@@ -88,7 +88,7 @@ pub fn parse_hop(text: &str) -> Option<IpAddr> {
         .map(|ip| ip.to_canonical())
 }
 
-/// The browser origin that a request came from, and whether the tenant lets it call (design.md §5).
+/// The browser origin that a request came from, and whether the tenant lets it call.
 ///
 /// A preflight names no tenant; the call itself does, so the flow that reads the tenant decides, and the
 /// answer's CORS headers follow from that.

@@ -1,4 +1,4 @@
-//! Refresh tokens: computed, never stored (design.md §1).
+//! Refresh tokens: computed, never stored.
 //!
 //! `vrt1.` and base64url of: master key id, session id, generation, MAC. The MAC is HMAC-SHA-256 under a
 //! key that is not in the database, over what only the database knows: neither of them alone makes a

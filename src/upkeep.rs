@@ -26,7 +26,7 @@ pub async fn run(app: SharedApp) {
     }
 }
 
-/// Writes one event under the system tenant if anything was refused since the last one (design.md §3).
+/// Writes one event under the system tenant if anything was refused since the last one.
 /// What could not be written is counted on.
 pub async fn summarise_refusals(app: &SharedApp) -> Result<(), DbError> {
     let Refusals { malformed, tenant, unavailable } = &app.refusals;

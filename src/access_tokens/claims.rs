@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 /// How far ahead of our clock a token's `iat` may be, in seconds (FAPI 2.0 §5.3.2.1 (13); R076).
 pub const CLOCK_SKEW_SECONDS: i64 = 10;
 
-/// The claims, in the documented order (contract.md §1) with ours after them.
+/// The claims, in the documented order with ours after them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {

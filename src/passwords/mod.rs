@@ -258,7 +258,7 @@ pub fn hash_blocking(options: &Options, password: &SecretString) -> anyhow::Resu
     worker::hash(&mut engine, options.cost, password)
 }
 
-/// The one thing that is done to a password: NFC (security.md C9). No trimming, no folding of case.
+/// The one thing that is done to a password: NFC, as NIST SP 800-63B-4 has it. No trimming, no folding of case.
 ///
 /// Hashing and verifying do it themselves; a rule about a password's characters should see it too.
 #[must_use]
