@@ -17,8 +17,9 @@ use super::examples;
 
 const DESCRIPTION: &str = "Vestibule keeps a tenant's customer sessions: who is logged in, on which device, until \
     when and why it ended. The wire format is that of the FinHub v2.1 sessions API.\n\nEvery answer comes in the \
-    envelope `{ \"code\", \"data\", \"message\" }`; every error has `data.errorType` from one list \
-    (docs/errors.md) and `data.requestId`.";
+    envelope `{ \"code\", \"data\", \"message\" }`; every error has `data.requestId` and a \
+    `data.errorType` out of one list: the enum of that property in the schema `Error`. Each operation has an example of \
+    every error that it may answer.";
 
 /// Which errors any call may answer, by status; `body` ones only where there is a body.
 const ALWAYS: [u16; 6] = [400, 404, 405, 500, 503, 408];

@@ -11,7 +11,7 @@ use crate::sessions::Session;
 use crate::tenants::Family;
 use crate::users::{Phone, User};
 
-/// `data` of a login (contract.md §1).
+/// `data` of a login.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionStarted {
