@@ -1,4 +1,4 @@
-//! `/openapi.json` and the page at `/docs`, whose assets come in the binary.
+//! `/openapi.json` and the page at `/docs`, whose assets come in the binary; `/` leads there.
 
 use std::sync::Arc;
 
@@ -21,7 +21,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
 
 pub fn router(document: &OpenApi) -> Router<SharedApp> {
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
-    let config = Arc::new(Config::from("/openapi.json").try_it_out_enabled(true).validator_url("none"));
+    let config = Arc::new(
+        Config::from("/openapi.json").try_it_out_enabled(true).deep_linking(true).validator_url("none"),
+    );
     let page = move |Path(file): Path<String>| {
         let config = config.clone();
         async move { asset(&file, config) }
@@ -31,6 +33,7 @@ pub fn router(document: &OpenApi) -> Router<SharedApp> {
         async move { ([(CONTENT_TYPE, "application/json")], json.to_string()) }
     };
     Router::new()
+        .route("/", get(|| async { Redirect::temporary("/docs") }))
         .route("/openapi.json", get(document))
         .route("/docs", get(|| async { Redirect::permanent("/docs/index.html") }))
         .route("/docs/", get(|| async { Redirect::permanent("/docs/index.html") }))
