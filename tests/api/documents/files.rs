@@ -5,8 +5,10 @@ use std::path::Path;
 use vestibule::error::errors_document;
 use vestibule::server::openapi;
 
+use super::requirements;
+
 /// Holds a committed file to what it is made from; `UPDATE_DOCS=1` writes it anew.
-fn is_current(name: &str, made: &str) {
+pub fn is_current(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, made).unwrap();
@@ -18,6 +20,18 @@ fn is_current(name: &str, made: &str) {
 #[test]
 fn docs_openapi_json_is_what_the_handlers_say() {
     is_current("openapi.json", &format!("{}\n", openapi().to_pretty_json().unwrap()));
+}
+
+/// Numbers and names of papers that only we have say nothing to whoever calls.
+#[test]
+fn what_a_client_reads_names_no_paper_of_ours() {
+    for text in [openapi().to_pretty_json().unwrap(), errors_document()] {
+        for name in ["contract.md", "design.md", "security.md", "contract-notes", "docs/"] {
+            assert!(!text.contains(name), "{name} in a client's text");
+        }
+        let numbers: Vec<_> = requirements::numbers(&text).collect();
+        assert!(numbers.is_empty(), "{numbers:?} in a client's text");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod files;
 mod openapi;
 mod operating;
 mod page;
+mod requirements;
 
 use serde_json::Value;
 use vestibule::server::{openapi, operator_router};
