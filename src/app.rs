@@ -15,11 +15,16 @@ use crate::signing_keys::SigningKeys;
 #[derive(Debug)]
 pub struct App {
     pub db: Database,
+    /// What time it is; stopped in tests.
     pub clock: Clock,
+    /// What seals columns and makes refresh tokens.
     pub master: MasterKeys,
+    /// The hash threads and their queue.
     pub passwords: Passwords,
+    /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
     pub options: AppOptions,
+    /// Since the last summary.
     pub refusals: Refusals,
 }
 
@@ -44,8 +49,11 @@ pub struct AppOptions {
 /// Refusals that leave no event of their own: counted, and summed up once a minute by `upkeep`.
 #[derive(Debug, Default)]
 pub struct Refusals {
+    /// What was malformed or not valid, or took too long to arrive.
     pub malformed: AtomicU64,
+    /// Whoever was no tenant of ours.
     pub tenant: AtomicU64,
+    /// What was refused for want of room or of the database.
     pub unavailable: AtomicU64,
 }
 

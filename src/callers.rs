@@ -15,8 +15,10 @@ use crate::users::User;
 /// A user with the access token of a live session: read from the database, not only verified.
 #[derive(Debug)]
 pub struct UserCaller {
+    /// The token's, which is the one that the request names.
     pub tenant: Tenant,
     pub user: User,
+    /// The one that the token is of, not the one that the path names.
     pub session: Session,
     pub client: Client,
 }

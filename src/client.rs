@@ -23,6 +23,7 @@ pub enum AddressReason {
 }
 
 impl AddressReason {
+    /// The word in the database and in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,6 +38,7 @@ impl AddressReason {
 /// The address that counts, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClientAddress {
+    /// Never an IPv4 address in IPv6 clothes.
     pub ip: IpAddr,
     pub reason: AddressReason,
 }
@@ -99,6 +101,7 @@ pub struct WebOrigin {
 }
 
 impl WebOrigin {
+    /// Not admitted until a flow says so.
     #[must_use]
     pub fn new(origin: String) -> Self {
         Self { origin, admitted: Arc::default() }
@@ -109,10 +112,12 @@ impl WebOrigin {
         &self.origin
     }
 
+    /// Says, for every clone, that the tenant lets it call: for the flow that has read the tenant.
     pub fn admit(&self) {
         self.admitted.store(true, Ordering::Relaxed);
     }
 
+    /// Whether the answer may be read by the web app.
     #[must_use]
     pub fn is_admitted(&self) -> bool {
         self.admitted.load(Ordering::Relaxed)
@@ -124,10 +129,12 @@ impl WebOrigin {
 pub struct SeenTenant(Arc<OnceLock<TenantId>>);
 
 impl SeenTenant {
+    /// The first word counts.
     pub fn see(&self, tenant: &TenantId) {
         self.0.get_or_init(|| tenant.clone());
     }
 
+    /// `None` while no tenant is proven.
     #[must_use]
     pub fn get(&self) -> Option<&TenantId> {
         self.0.get()
@@ -137,17 +144,24 @@ impl SeenTenant {
 /// What is known of a request's client: kept with its session and in its events.
 #[derive(Clone, Debug)]
 pub struct Client {
+    /// The other end of the connection.
     pub peer: IpAddr,
+    /// The address that counts.
     pub address: ClientAddress,
     /// X-Forwarded-For as sent: recorded, and believed only where configured.
     pub forwarded_for: Option<String>,
     /// X-Forwarded-From: what the calling application calls itself.
     pub source: Option<String>,
+    /// `platform` or its alias; `None` where the call needs none.
     pub platform: Option<String>,
+    /// `deviceId` or an alias: what the app calls this device, and no proof of anything.
     pub device_id: Option<String>,
     pub user_agent: Option<String>,
+    /// X-Request-ID as sent, or ours.
     pub request_id: String,
+    /// X-Correlation-ID as sent: recorded.
     pub correlation_id: Option<String>,
+    /// Shared with the middleware that writes the log's line.
     pub tenant: SeenTenant,
     /// The Origin header: a browser's word for the web app that calls.
     pub web_origin: Option<WebOrigin>,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// So many milliseconds after the epoch, or before it.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -60,6 +61,7 @@ enum Source {
 }
 
 impl Clock {
+    /// For what starts the program; everything else is handed a clock.
     #[must_use]
     pub const fn system() -> Self {
         Self(Source::System)

@@ -39,6 +39,7 @@ macro_rules! id {
                 Self(text)
             }
 
+            /// The id as answers, tokens and the database have it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

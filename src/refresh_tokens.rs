@@ -13,8 +13,11 @@ const MAC_LENGTH: usize = 32;
 /// What a refresh token says of itself, before its MAC is checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RefreshToken {
+    /// The master key it was made with.
     pub key_id: String,
+    /// Which row to read before the MAC can be checked.
     pub session: SessionId,
+    /// Counts the session's refreshes.
     pub generation: u64,
     mac: Vec<u8>,
 }

@@ -139,6 +139,7 @@ impl MasterKeys {
         &self.keys[0]
     }
 
+    /// The key that something was made with; `None` once it is out of the file.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&MasterKey> {
         self.keys.iter().find(|key| key.id == id)

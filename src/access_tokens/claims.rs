@@ -11,29 +11,39 @@ pub const CLOCK_SKEW_SECONDS: i64 = 10;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claims {
+    /// The tenant's issuer: `{public_url}/t/{slug}`.
     pub iss: String,
+    /// The issuer too, unless the tenant names an audience.
     pub aud: String,
     /// The user's id.
     pub sub: String,
     /// Seconds since the epoch, as all times in claims.
     pub exp: i64,
+    /// When the token was signed.
     pub iat: i64,
+    /// The tenant's UUID, never its slug.
     #[serde(rename = "tenantId")]
     pub tenant_id: String,
     /// The organization's id on the organization and admin families.
     #[serde(rename = "customerId")]
     pub customer_id: String,
+    /// The same as `sub`.
     #[serde(rename = "userId")]
     pub user_id: String,
     /// `CONSUMER` or `ADMIN`; permission comes from `roles`, never from it.
     #[serde(rename = "userType")]
     pub user_type: String,
+    /// As they were when the token was signed.
     pub roles: Vec<String>,
+    /// The token's own id: no two tokens share it.
     pub jti: String,
     /// The session's id.
     pub sid: String,
+    /// When the credentials were checked.
     pub auth_time: i64,
+    /// How sure the login was of the user: `aal1` by password alone.
     pub acr: String,
+    /// By what the user was recognized (RFC 8176): `pwd`.
     pub amr: Vec<String>,
     /// The id of the tenant key that opened the session; the tenant's id where none was needed.
     pub client_id: String,

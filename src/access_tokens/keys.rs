@@ -19,16 +19,21 @@ use crate::secrets::{base64url, sha256};
 /// would be able to sign (R074).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Algorithm {
+    /// ECDSA on P-256, the default.
     ES256,
+    /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// RSA with PSS.
     PS256,
+    /// RSA with PKCS #1 v1.5, for verifiers that know nothing else.
     RS256,
 }
 
 impl Algorithm {
     pub const ALL: [Self; 4] = [Self::ES256, Self::EdDsa, Self::PS256, Self::RS256];
 
+    /// The name in a header's `alg` and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +44,7 @@ impl Algorithm {
         }
     }
 
+    /// `None` for any other spelling: names of algorithms have one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
@@ -134,6 +140,7 @@ impl SigningKey {
         Ok(Self { kid, algorithm, pair, public, jwk })
     }
 
+    /// The public key's thumbprint (RFC 7638).
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.kid

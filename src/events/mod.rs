@@ -14,8 +14,11 @@ use crate::users::{User, UserKind};
 /// What happened, in the words of the OWASP logging vocabulary.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventName {
+    /// A session was opened.
     AuthnLoginSuccess,
+    /// A login failed, for whatever reason after its tenant was authenticated.
     AuthnLoginFail,
+    /// A name was locked; the failures have events of their own.
     AuthnLoginLock,
     /// A session's end; the reason says which.
     SessionExpired,
@@ -26,6 +29,7 @@ pub enum EventName {
 }
 
 impl EventName {
+    /// The word in the `name` column.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,9 +54,13 @@ impl EventName {
 /// Who did it.
 #[derive(Clone, Copy, Debug)]
 pub enum Actor<'a> {
+    /// A customer's user.
     User(&'a UserId),
+    /// A tenant's own user.
     Staff(&'a UserId),
+    /// Whoever runs a command.
     Operator,
+    /// Vestibule by itself, as time passes.
     System,
     /// Nobody we know: a failed login's caller.
     Unknown,
@@ -90,7 +98,9 @@ impl<'a> Actor<'a> {
 pub struct Event<'a> {
     pub name: EventName,
     pub actor: Actor<'a>,
+    /// To whom it was done; `None` where no user is known.
     pub user: Option<&'a UserId>,
+    /// With which session; `None` where there is none.
     pub session: Option<&'a SessionId>,
     /// A word from a closed list: why.
     pub reason: Option<&'a str>,
@@ -101,6 +111,7 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
+    /// An event with no more to it; what else is known is set field by field.
     #[must_use]
     pub fn new(name: EventName, actor: Actor<'a>) -> Self {
         Self { name, actor, user: None, session: None, reason: None, client: None, details: json!({}) }

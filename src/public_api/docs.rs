@@ -19,6 +19,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
                       img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
+/// The document and its page; for the operator always, in public where `public_docs` is set.
 pub fn router(document: &OpenApi) -> Router<SharedApp> {
     let json: Arc<str> = document.to_json().unwrap_or_default().into();
     let config = Arc::new(

@@ -10,6 +10,7 @@ use crate::app::SharedApp;
 use crate::error::Error;
 use crate::http::envelope::Success;
 
+/// On both listeners.
 #[must_use]
 pub fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))

@@ -26,7 +26,9 @@ const HELD_KEYS: usize = 10_000;
 pub struct NewSigningKey {
     pub kid: String,
     pub algorithm: Algorithm,
+    /// The private half as PKCS #8, sealed for its row alone.
     pub sealed: String,
+    /// The public half, as JSON.
     pub jwk: String,
 }
 

@@ -6,6 +6,7 @@ use crate::ids::TenantId;
 
 use super::NewSigningKey;
 
+/// A key's row. It counts only once the tenant's row lists its kid.
 #[must_use]
 pub fn insert(tenant: &TenantId, key: &NewSigningKey, now: Timestamp) -> Statement {
     Statement::new(

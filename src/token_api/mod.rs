@@ -16,6 +16,7 @@ use crate::tenants::{self, Tenant, TenantName, slug};
 /// How long these documents may be kept, in seconds; a new key is published at least that long before it signs.
 pub const CACHE_SECONDS: u32 = 300;
 
+/// For everybody, with no credentials: what is here is public.
 #[must_use]
 pub fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
