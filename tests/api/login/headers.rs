@@ -242,3 +242,18 @@ async fn R006_R135_hostile_headers_are_400_and_long_ones_too() {
         app.send(call.clone().header(name, "Žemaitė's phone; drop table").request()).await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn lines_of_x_forwarded_for_are_joined_from_a_trusted_proxy_and_refused_from_others() {
+    use crate::support::app::{TestApp, Wanted};
+    for (trusted, status) in [(vec!["127.0.0.1"], 200), (Vec::new(), 400)] {
+        let app = TestApp::start_with(Wanted { trusted_proxies: trusted, ..Wanted::default() }).await;
+        let tenant = app.tenant("acme").await;
+        let mut call = tenant.login(Family::Individual).header("x-forwarded-for", "10.9.9.9");
+        call.headers.push(("x-forwarded-for".to_owned(), b"198.51.100.7".to_vec()));
+        let answer = app.send(call.request()).await.expect(status);
+        if status == 200 {
+            assert_eq!(answer.data()["sessionMetadata"]["clientIp"], "198.51.100.7");
+        }
+    }
+}

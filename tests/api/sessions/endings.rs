@@ -208,6 +208,16 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
             app.change(customers::store::set_status(&tenant.id, &person.customer, status, now)).await;
             app.view(&tenant, &opened).await.expect(seen);
         }
-        assert_eq!(app.end(&tenant, &opened).await.expect(200).field("endReason"), "customer_closed");
+        // The first ending is the session's; once answered, and once the customer is back, it stays ended.
+        let ended = app.end(&tenant, &opened).await.expect(200);
+        assert_eq!(ended.field("endReason"), "customer_suspended");
+        app.clock.advance(1_000);
+        let now = app.clock.now();
+        app.change(customers::store::set_status(&tenant.id, &person.customer, CustomerStatus::Active, now))
+            .await;
+        app.view(&tenant, &opened).await.expect(401);
+        assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
+        let again = app.open(&tenant, family).await;
+        app.view(&tenant, &again).await.expect(200);
     }
 }

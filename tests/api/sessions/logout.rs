@@ -67,3 +67,19 @@ async fn a_session_whose_row_is_gone_is_401_also_for_a_logout() {
     app.view(&tenant, &opened).await.expect(401);
     app.end(&tenant, &opened).await.expect(401);
 }
+
+#[tokio::test]
+async fn a_logout_that_was_answered_is_written_whatever_had_ended_the_session() {
+    let (app, tenant) = start().await;
+    let person = tenant.person(Family::Individual);
+    let opened = app.open(&tenant, Family::Individual).await;
+    // A status set by other hands than ours, which says nothing of sessions.
+    let set = |status: &str| format!("update users set status = '{status}' where id = '{}'", person.id);
+    app.script(&set("suspended")).await;
+    let ended = app.end(&tenant, &opened).await.expect(200);
+    assert_eq!(ended.field("endReason"), "user_disabled");
+    app.clock.advance(5_000);
+    assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
+    app.script(&set("active")).await;
+    app.view(&tenant, &opened).await.expect(401);
+}
