@@ -63,15 +63,15 @@ fn found() -> BTreeMap<String, Found> {
 
 fn made() -> String {
     let found = found();
-    let mut out = "# Requirements\n\nMade by a test from `docs/requirements.txt` and the names of the tests \
-                   (`UPDATE_DOCS=1 cargo test --test api documents`\nwrites it anew); do not edit. A test that proves a \
-                   requirement begins with its number. Where none does, the files are\nnamed that answer for it.\n"
+    let mut out = "# Requirements\n\n\
+         Made by a test from `docs/requirements.txt` and the names of the tests (`UPDATE_DOCS=1 cargo test --test api documents`\n\
+         writes it anew); do not edit. A test that bears on a requirement begins with its number; that one is listed does\n\
+         not say that it covers every clause. Where no test has the number, the files are named that mention it.\n"
         .to_owned();
     let mut texts = BTreeSet::new();
     for line in TEXTS.lines() {
         if let Some(section) = line.strip_prefix("## ") {
-            write!(out, "\n## {section}\n\n| number | requirement | proved by |\n| --- | --- | --- |\n")
-                .unwrap();
+            write!(out, "\n## {section}\n\n| number | requirement | tests |\n| --- | --- | --- |\n").unwrap();
         } else if line.starts_with('R') {
             let (number, text) = line.split_once(' ').unwrap();
             assert!(texts.insert(number.to_owned()), "{number} stands twice in docs/requirements.txt");
