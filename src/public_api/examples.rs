@@ -150,6 +150,6 @@ fn metadata() -> Value {
         "issuer": "https://id.example.com/t/tenant-demo-001",
         "jwks_uri": "https://id.example.com/t/tenant-demo-001/.well-known/jwks.json",
         "response_types_supported": [], "grant_types_supported": [], "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256", "EdDSA", "PS256", "RS256"],
+        "id_token_signing_alg_values_supported": ["ES256"],
     })
 }
