@@ -108,7 +108,6 @@ async fn R128_a_path_that_is_not_exactly_a_route_is_404_and_never_another_route(
         format!("{path}.json"),
         "/api".to_owned(),
         "/api/".to_owned(),
-        "/".to_owned(),
         "/healthz/".to_owned(),
         "/healthz;x".to_owned(),
         "/HEALTHZ".to_owned(),
