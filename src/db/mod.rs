@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 pub use change::{Applied, Change, DbError, Statement};
 pub use migrate::{MIGRATIONS, Migration};
-pub use options::DatabaseOptions;
+pub use options::{Access, DatabaseOptions};
 pub use value::{Row, Value};
 
 use postgres::Postgres;
@@ -46,8 +46,8 @@ enum Engine {
 }
 
 impl Database {
-    /// Opens the database at the options' URL; a missing SQLite file is created, readable by its
-    /// owner only. PostgreSQL must be reachable, at least version 15, and commit durably.
+    /// Opens the database at the options' URL; a missing SQLite file is created, if the options allow
+    /// it, readable by its owner only. PostgreSQL must be reachable, at least version 15, and commit durably.
     pub async fn open(options: &DatabaseOptions) -> Result<Self, DbError> {
         let url = options.url.expose_secret();
         let engine = match url.split_once(':') {

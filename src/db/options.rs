@@ -4,11 +4,24 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+/// What opening may do to SQLite's file. A database on PostgreSQL is made by other means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Make it where there is none.
+    Create,
+    /// Use one that is there: an empty database at a mistyped path would look like lost data.
+    Existing,
+    /// Look at one that is there, and leave it as it is.
+    Look,
+}
+
 /// Where the database is, and its limits. `Debug` shows no URL: it may hold a password.
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
     /// `sqlite:PATH`, or `postgres://user:password@host1:5432,host2:5432/name?sslmode=verify-full`.
     pub url: SecretString,
+    /// What opening may do to the file. Default [`Access::Create`].
+    pub access: Access,
     /// How long a caller waits for a connection, or for SQLite's write lock while another process
     /// holds it, before it is told [`Unavailable`](super::DbError::Unavailable). Default 900 ms.
     pub wait_within: Duration,
@@ -41,6 +54,7 @@ impl DatabaseOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::from(url.into()),
+            access: Access::Create,
             wait_within: Duration::from_millis(900),
             read_within: Duration::from_millis(900),
             list_within: Duration::from_secs(5),

@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::change::{Applied, Change, DbError, Statement};
 use super::migrate::Migration;
-use super::options::DatabaseOptions;
+use super::options::{Access, DatabaseOptions};
 use super::value::Row;
 use connection::{Connection, Purpose, explain};
 use readers::Readers;
@@ -45,12 +45,18 @@ impl Sqlite {
     }
 
     fn open_now(path: PathBuf, options: &DatabaseOptions) -> Result<Self, DbError> {
-        create(&path)?;
+        let purpose = match options.access {
+            Access::Create => create(&path).map(|()| Purpose::Write)?,
+            Access::Existing => find(&path).map(|()| Purpose::Write)?,
+            Access::Look => find(&path).map(|()| Purpose::Read)?,
+        };
         let busy = options.wait_within;
-        let connection = Connection::open(&path, Purpose::Write, busy)?;
-        use_log(&connection).map_err(|error| explain(&error))?;
+        let connection = Connection::open(&path, purpose, busy)?;
+        if purpose == Purpose::Write {
+            use_log(&connection).map_err(|error| explain(&error))?;
+        }
         connection.warm_up()?;
-        let checkpoints = Connection::open(&path, Purpose::Write, CHECKPOINT_BUSY)?;
+        let checkpoints = Connection::open(&path, purpose, CHECKPOINT_BUSY)?;
         checkpoints.warm_up()?;
 
         let (wake, wanted) = sync_channel(1);
@@ -176,15 +182,29 @@ fn create(path: &Path) -> Result<(), DbError> {
     let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match created {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let open_to_others = path.metadata().is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
-            if open_to_others {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => find(path),
+        Err(error) => {
+            Err(DbError::Unavailable(format!("cannot create the database {}: {error}", path.display())))
+        }
+    }
+}
+
+/// That the file is there. The path is told in full: a relative one may start at the wrong folder.
+fn find(path: &Path) -> Result<(), DbError> {
+    let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match path.metadata() {
+        Ok(file) => {
+            if file.permissions().mode() & 0o077 != 0 {
                 tracing::warn!(path = %path.display(), "other users may read the database; chmod it to 600");
             }
             Ok(())
         }
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(DbError::Unavailable(format!(
+            "there is no database at {}; check database_url, or begin with `vestibule init`",
+            full.display()
+        ))),
         Err(error) => {
-            Err(DbError::Unavailable(format!("cannot create the database {}: {error}", path.display())))
+            Err(DbError::Unavailable(format!("cannot look at the database {}: {error}", full.display())))
         }
     }
 }
