@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 use self::reader::Reader;
 pub use self::reader::{ConfigError, Source};
-pub use self::values::{Argon2Implementation, IpNetwork, LogFormat, Origin};
+pub use self::values::{Argon2Implementation, IpNetwork, LogFormat, Origin, address, database_url};
 
 /// What an installation can choose. Every field is the key of its name, in the unit of its name.
 #[derive(Clone, Debug)]
@@ -73,7 +73,26 @@ impl Config {
         path: Option<&Path>,
         env: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let mut reader = Reader::new(path, env);
+        Self::of(path.map(|path| (path, std::fs::read_to_string(path))), env)
+    }
+
+    /// As [`Config::load`], of a file that is still to be written.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        Self::of(Some((path, Ok(text.to_owned()))), env)
+    }
+
+    fn of(
+        file: Option<(&Path, std::io::Result<String>)>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(file, env);
         let config = Self::read(&mut reader);
         for problem in config.contradictions() {
             reader.problem(problem);
@@ -85,7 +104,8 @@ impl Config {
     fn read(reader: &mut Reader) -> Self {
         use values::integer;
         let database_url = reader.optional("database_url", values::database_url);
-        if database_url.is_none() && matches!(reader.raw("database_url").1, Source::Default) {
+        let is_unset = database_url.is_none() && matches!(reader.raw("database_url").1, Source::Default);
+        if is_unset && !reader.file_is_unread {
             reader.problem(
                 "database_url is not set; set it in the file, or VESTIBULE_DATABASE_URL, or \
                  VESTIBULE_DATABASE_URL_FILE, for example to sqlite:vestibule.db"

@@ -52,23 +52,29 @@ impl fmt::Display for ConfigError {
 pub(super) struct Reader {
     values: BTreeMap<&'static str, (String, Source)>,
     problems: Vec<String>,
+    /// What the file would have set is unknown: that it is not set is no problem of its own.
+    pub(super) file_is_unread: bool,
 }
 
 impl Reader {
     /// Takes all values of the file, if there is one, then those of the environment over them.
-    pub(super) fn new(path: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Self {
+    pub(super) fn new(
+        file: Option<(&Path, std::io::Result<String>)>,
+        env: impl Iterator<Item = (String, String)>,
+    ) -> Self {
         let mut reader = Self::default();
-        if let Some(path) = path {
-            reader.read_file(path);
+        if let Some((path, text)) = file {
+            reader.read_file(path, text);
         }
         reader.read_environment(env);
         reader
     }
 
-    fn read_file(&mut self, path: &Path) {
-        let text = match std::fs::read_to_string(path) {
+    fn read_file(&mut self, path: &Path, text: std::io::Result<String>) {
+        let text = match text {
             Ok(text) => text,
             Err(error) => {
+                self.file_is_unread = true;
                 return self
                     .problem(format!("cannot read the configuration file {}: {error}", path.display()));
             }
@@ -76,6 +82,7 @@ impl Reader {
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(error) => {
+                self.file_is_unread = true;
                 // Not its Display: that shows the line, and the line can hold a password.
                 let line = error
                     .span()

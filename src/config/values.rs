@@ -185,7 +185,8 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
 
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+/// A listener's address.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         format!("{text:?} is not an address; write a literal IP address and a port, like 127.0.0.1:8080 or [::1]:8080")
     })
@@ -210,7 +211,14 @@ pub(super) fn integer<T: TryFrom<u64>>(
 }
 
 pub(super) fn networks(text: &str) -> Result<Vec<IpNetwork>, String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
+    let (mut networks, mut problems) = (Vec::new(), Vec::new());
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.parse() {
+            Ok(network) => networks.push(network),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if problems.is_empty() { Ok(networks) } else { Err(problems.join("; ")) }
 }
 
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
@@ -247,7 +255,7 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
 }
 
 /// A database's address. What is wrong is said without showing the value: it can hold a password.
-pub(super) fn database_url(text: &str) -> Result<SecretString, String> {
+pub fn database_url(text: &str) -> Result<SecretString, String> {
     let sqlite = text.strip_prefix("sqlite:").is_some_and(|file| !file.is_empty());
     let postgres = text.starts_with("postgres://") || text.starts_with("postgresql://");
     if sqlite || postgres {
@@ -326,6 +334,8 @@ mod tests {
             assert!(wrong(text).contains("not a network"), "{text}");
         }
         assert!(wrong("::ffff:10.0.0.0/104").contains("IPv4 written in IPv6"));
+        let several = networks("10.0.0.1/8, 192.0.2.1, host").unwrap_err();
+        assert!(several.contains("write 10.0.0.0/8; \"host\" is not a network"), "{several}");
     }
 
     #[test]
