@@ -1,6 +1,7 @@
 //! Secrets: the master key file and what is derived from it, random bytes, digests, sealing.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -19,6 +20,12 @@ pub const KEY_LENGTH: usize = 32;
 
 /// What the documentation shows; a server that finds it refuses to start (R145).
 pub const EXAMPLE_KEY: &str = "ZXhhbXBsZS1rZXktZG8tbm90LXVzZS1pdC1hbnl3aGU";
+
+/// What to do about a master key that is not there.
+pub const RESTORE_KEY: &str = "restore its copy; only a new installation makes one, with `vestibule init`";
+
+/// What a line of the master key file is.
+const KEY_LINE: &str = "`id:key`: an id of 1 to 16 letters and digits, a colon, and 32 random bytes in base64url (43 characters)";
 
 /// Random bytes from the operating system's generator (R146).
 ///
@@ -87,9 +94,13 @@ impl MasterKeys {
     /// Reads a master key file, and refuses one that others may read or whose keys are not keys.
     pub fn load(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let metadata = fs::metadata(path).with_context(|| {
-            format!("master_key_file {shown}: cannot be read; `vestibule init` makes one")
-        })?;
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                bail!("master_key_file {shown}: is not there; {RESTORE_KEY}")
+            }
+            other => other.with_context(|| format!("master_key_file {shown}: cannot be read"))?,
+        };
+        ensure!(!metadata.is_dir(), "master_key_file {shown}: is a folder; name the file that holds the key");
         let mode = metadata.permissions().mode() & 0o777;
         ensure!(
             mode.trailing_zeros() >= 6,
@@ -116,7 +127,7 @@ impl MasterKeys {
             );
             keys.push(key);
         }
-        ensure!(!keys.is_empty(), "it holds no key; `vestibule init` makes one");
+        ensure!(!keys.is_empty(), "it holds no key; {RESTORE_KEY}");
         Ok(Self { keys })
     }
 
@@ -159,6 +170,12 @@ impl MasterKeys {
         Ok(format!("v1.{}.{}", key.id, base64url(&bytes)))
     }
 
+    /// The id of the master key that a column is sealed under.
+    #[must_use]
+    pub fn id_in(sealed: &str) -> Option<&str> {
+        sealed.split('.').nth(1)
+    }
+
     /// Decrypts what [`MasterKeys::seal`] made for the same place.
     pub fn open(&self, place: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>> {
         let [version, id, body] = sealed.split('.').collect::<Vec<_>>()[..] else {
@@ -182,19 +199,18 @@ impl MasterKeys {
 
 impl MasterKey {
     fn parse_line(line: &str) -> Result<Self> {
-        let (id, key) = line.split_once(':').context("expected `id:key`")?;
+        let (id, key) = line.split_once(':').with_context(|| format!("expected {KEY_LINE}"))?;
         ensure!(
             (1..=16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric()),
-            "the id must be 1 to 16 letters and digits"
+            "the id must be 1 to 16 letters and digits; a line is {KEY_LINE}"
         );
-        ensure!(
-            key != EXAMPLE_KEY,
-            "that is the documentation's example key; `vestibule init` makes a real one"
-        );
-        let bytes = Zeroizing::new(from_base64url(key).context("the key is not base64url without padding")?);
+        ensure!(key != EXAMPLE_KEY, "that is the documentation's example key; {RESTORE_KEY}");
+        let bytes = from_base64url(key)
+            .with_context(|| format!("the key is not base64url without padding; a line is {KEY_LINE}"))?;
+        let bytes = Zeroizing::new(bytes);
         ensure!(
             bytes.len() == KEY_LENGTH,
-            "the key has {} bytes and must have {KEY_LENGTH} random ones",
+            "the key has {} bytes and must have {KEY_LENGTH} random ones; a line is {KEY_LINE}",
             bytes.len()
         );
         let distinct = bytes.iter().collect::<std::collections::HashSet<_>>().len();
@@ -287,6 +303,8 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         MasterKeys::load(&path).unwrap();
+        let folder = format!("{:#}", MasterKeys::load(dir.path()).unwrap_err());
+        assert!(folder.contains("is a folder"), "{folder}");
     }
 
     #[test]
