@@ -8,7 +8,7 @@ pub mod store;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use quick_cache::sync::Cache;
 use serde_json::Value;
 
@@ -94,6 +94,24 @@ impl SigningKeys {
         self.held.insert(name, Arc::clone(&key));
         Ok(Some(key))
     }
+}
+
+/// Refuses master keys that do not open what the database holds: one private key is opened for each
+/// master key that sealed any.
+pub async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::Result<()> {
+    for row in db.list(store::find_one_for_each_master_key()).await? {
+        let sealed = row.text("private_key")?;
+        let id = MasterKeys::id_in(&sealed).unwrap_or("an unknown key").to_owned();
+        ensure!(
+            master.find(&id).is_some(),
+            "the database is sealed under {id}, which the file does not have; restore that file's copy"
+        );
+        let place = place(&TenantId::from_stored(row.text("tenant_id")?), &row.text("kid")?);
+        master.open(&place, &sealed).with_context(|| {
+            format!("its key {id} is not the one the database is sealed under; restore that file's copy")
+        })?;
+    }
+    Ok(())
 }
 
 /// The published half of keys: a JWK Set (RFC 7517 §5) of the rows that [`store::find_public`] answers.

@@ -29,6 +29,17 @@ pub fn find(tenant: &TenantId, kid: &str) -> Statement {
         .bind(kid)
 }
 
+/// Of each master key that sealed any, one private key: `v1.<master key's id>.…`.
+#[must_use]
+pub fn find_one_for_each_master_key() -> Statement {
+    Statement::new(
+        "select tenant_id, kid, private_key from signing_keys where private_key in ( \
+           select min(private_key) from signing_keys \
+           group by substr(private_key, 1, length(private_key) - length(ltrim(substr(private_key, 4), \
+             'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'))))",
+    )
+}
+
 /// The public halves of all the tenant's keys, oldest first.
 #[must_use]
 pub fn find_public(tenant: &TenantId) -> Statement {

@@ -260,6 +260,7 @@ fn R048_a_store_function_takes_a_tenant() {
     let exceptions = [
         ("tenants", "find", "it finds the tenant, by the name a request gives it"),
         ("tenants", "find_origin", "a preflight names no tenant"),
+        ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
         ("installation", "mark_demo", "the database's own"),
         ("installation", "find_demo", "the database's own"),
         ("installation", "find_any_tenant", "the database's own: is there any?"),
