@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::bail;
 
 use super::Global;
+use super::start::{check_database, runtime};
 use crate::config::{Config, Source};
 use crate::listeners::Tls;
 use crate::secrets::MasterKeys;
@@ -21,7 +22,9 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     for warning in warnings(&config) {
         writeln!(out, "# warning: {warning}")?;
     }
-    let problems = problems(&config);
+    let (master, mut problems) = problems(&config);
+    let database = runtime()?.block_on(check_database(&config, master.as_ref()));
+    problems.extend(database.err().map(|error| format!("{error:#}")));
     if !problems.is_empty() {
         bail!("the configuration cannot be served:\n  - {}", problems.join("\n  - "));
     }
@@ -38,16 +41,16 @@ fn print_effective(config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What would keep `serve` from starting.
-fn problems(config: &Config) -> Vec<String> {
+/// What would keep `serve` from starting, the database apart; and the master keys, if there is nothing wrong
+/// with them.
+fn problems(config: &Config) -> (Option<MasterKeys>, Vec<String>) {
     let mut problems = Vec::new();
     problems.extend(config.public_url().err().map(|error| error.0.concat()));
-    match config.master_key_file() {
-        Ok(path) => problems.extend(MasterKeys::load(path).err().map(|error| format!("{error:#}"))),
-        Err(error) => problems.extend(error.0),
-    }
+    let master = config.master_key_file().map_err(|error| error.0.concat());
+    let master = master.and_then(|path| MasterKeys::load(path).map_err(|error| format!("{error:#}")));
+    let master = master.map_err(|problem| problems.push(problem)).ok();
     problems.extend(Tls::load(config).err().map(|error| format!("{error:#}")));
-    problems
+    (master, problems)
 }
 
 /// What will work and is likely not meant.
@@ -67,6 +70,15 @@ fn warnings(config: &Config) -> Vec<String> {
         warnings.push(
             "plain HTTP is allowed off this machine: a proxy must end TLS, and the network behind it be yours".to_owned(),
         );
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if config.hash_threads > cores {
+        warnings.push(format!(
+            "hash_threads = {} on {cores} cores: they keep {} MiB for ever, and every login is slower without more of \
+             them; leave it at 0",
+            config.hash_threads,
+            config.hash_threads as u64 * u64::from(config.argon2_memory_kib) / 1024
+        ));
     }
     if let Some(most) = open_files_limit().filter(|most| *most < config.max_connections + 300) {
         warnings.push(format!(
@@ -95,7 +107,7 @@ mod tests {
         let config = Config::load(Some(&path), std::iter::empty()).unwrap();
         let mut out = Vec::new();
         print_effective(&config, &mut out).unwrap();
-        let problems = problems(&config);
+        let (_, problems) = problems(&config);
         let outcome = if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) };
         (String::from_utf8(out).unwrap(), outcome)
     }

@@ -108,11 +108,11 @@ pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::
     let master = MasterKeys::load(&key_file)?;
     let metrics = telemetry(&config)?;
     runtime()?.block_on(async {
-        let db = open_database(&config).await?;
+        let db = open_database(&config, crate::db::Access::Create).await?;
         db.migrate().await?;
         let fresh = furnish(&db, &master, &config).await?;
         let listeners = Listeners::bind(&config).await?;
-        let app = open_app(&config, master, db).await?;
+        let app = open_app(&config, master, db)?;
         let bases = (listeners.public_base(), listeners.operator_base());
         demo.print(out, fresh, &bases)?;
         out.flush()?;

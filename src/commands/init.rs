@@ -77,7 +77,7 @@ pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::
     let config = Config::load(Some(&path), config::process_environment())?;
     let master = MasterKeys::load(config.master_key_file()?)?;
     runtime()?.block_on(async {
-        let db = open_database(&config).await?;
+        let db = open_database(&config, crate::db::Access::Create).await?;
         db.migrate().await.context("the schema cannot be made")?;
         writeln!(out, "The database is ready.")?;
         if let Some(planned) = planned {

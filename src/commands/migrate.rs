@@ -4,12 +4,12 @@ use std::io::Write;
 
 use super::Global;
 use super::start::{open_database, runtime};
-use crate::db::MIGRATIONS;
+use crate::db::{Access, MIGRATIONS};
 
 pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = global.load()?;
     runtime()?.block_on(async {
-        let db = open_database(&config).await?;
+        let db = open_database(&config, Access::Create).await?;
         let current = db.migrations_current().await?;
         if !current {
             db.migrate().await?;

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use secrecy::ExposeSecret;
 
 use crate::app::{App, AppOptions, Refusals};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
-use crate::db::{Database, DatabaseOptions};
+use crate::db::{Access, Database, DatabaseOptions};
 use crate::listeners::{Listeners, stop_signals};
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
 use crate::secrets::MasterKeys;
-use crate::signing_keys::SigningKeys;
+use crate::signing_keys::{self, SigningKeys};
 use crate::telemetry::Metrics;
-use crate::{server, telemetry, upkeep};
+use crate::{installation, server, telemetry, upkeep};
 
 /// A runtime for a command.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -22,9 +22,46 @@ pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// The database of a configuration.
-pub(super) async fn open_database(config: &Config) -> anyhow::Result<Database> {
-    let options = DatabaseOptions::new(config.database_url.expose_secret());
+pub(super) async fn open_database(config: &Config, access: Access) -> anyhow::Result<Database> {
+    let options = DatabaseOptions { access, ..DatabaseOptions::new(config.database_url.expose_secret()) };
     Database::open(&options).await.context("database_url: the database cannot be opened")
+}
+
+/// Refuses a database that cannot be served, and leaves it as it is: one that is not there or has another
+/// schema, the demo's, and one that the master key does not open.
+pub(super) async fn check_database(config: &Config, master: Option<&MasterKeys>) -> anyhow::Result<()> {
+    let db = open_database(config, Access::Look).await?;
+    let checked = check_opened(&db, master).await;
+    db.close().await;
+    checked
+}
+
+async fn check_opened(db: &Database, master: Option<&MasterKeys>) -> anyhow::Result<()> {
+    ensure!(
+        db.migrations_current().await?,
+        "the database's schema is not this version's; run `vestibule migrate`"
+    );
+    refuse_demo(db).await?;
+    match master {
+        Some(master) => check_master(db, master).await,
+        None => Ok(()),
+    }
+}
+
+/// Refuses the demo's database.
+pub(super) async fn refuse_demo(db: &Database) -> anyhow::Result<()> {
+    ensure!(
+        !installation::is_demo(db).await?,
+        "database_url: this database belongs to the demo, whose secrets everybody knows; make a real one with \
+         `vestibule init`"
+    );
+    Ok(())
+}
+
+/// Refuses a master key that does not open the database.
+pub(super) async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::Result<()> {
+    let checked = signing_keys::check_master(db, master).await;
+    checked.map_err(|error| anyhow!("master_key_file: {error:#}"))
 }
 
 /// How passwords are hashed, by the configuration.
@@ -45,12 +82,8 @@ pub(super) fn password_options(config: &Config) -> Options {
     }
 }
 
-/// The application; everything that can be wrong with its parts is wrong now.
-pub(super) async fn open_app(config: &Config, master: MasterKeys, db: Database) -> anyhow::Result<App> {
-    ensure!(
-        db.migrations_current().await?,
-        "the database's schema is not this version's; run `vestibule migrate`"
-    );
+/// The application on a database that has been checked.
+pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> anyhow::Result<App> {
     Ok(App {
         db,
         clock: Clock::system(),
