@@ -11,7 +11,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::Global;
-use super::init::explain;
+use super::first_tenant::explain;
 use super::start::{open_app, open_database, password_options, runtime, serve, telemetry};
 use crate::access_tokens::TokenType;
 use crate::clock::Clock;

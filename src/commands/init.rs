@@ -3,120 +3,246 @@
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
 
-use super::start::{open_database, password_options, runtime};
+use super::first_tenant::FirstTenant;
+use super::start::{check_master, open_database, refuse_demo, runtime};
 use super::{DEFAULT_CONFIG, Global};
-use crate::clock::Clock;
-use crate::config::{self, Config, Origin};
-use crate::flows::{CreateUser, NewTenant, create_tenant};
-use crate::ids::{CustomerId, TenantId, UserId};
-use crate::passwords::{MAX_PASSWORD_BYTES, hash_blocking, normalise};
-use crate::secrets::MasterKeys;
-use crate::tenants::store::insert_origin;
-use crate::tenants::{KeyPurpose, NewTenantKey, Settings, slug};
-use crate::users::store::NewUser;
-use crate::users::{LoginName, UserKind};
+use crate::config::{self, Config, Origin, Source};
+use crate::db::{Access, Database};
+use crate::installation;
+use crate::secrets::{MasterKeys, RESTORE_KEY};
 
 /// What `init` takes.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The origin your apps will call; every token names it
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    public_url: Origin,
-    /// Where the data goes: sqlite:PATH, or postgres://… (one with a password better by the environment)
-    #[arg(long, value_name = "URL", default_value = "sqlite:vestibule.db")]
-    database_url: String,
-    /// Where the master key goes, readable by you alone
-    #[arg(long, value_name = "PATH", default_value = "master.key")]
-    master_key_file: PathBuf,
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "The origin your apps will call; every token names it [default: http://127.0.0.1:8080]"
+    )]
+    public_url: Option<Origin>,
+    /// Where the data goes: sqlite:PATH, or postgres://… (one with a password better by the environment) [default:
+    /// sqlite:vestibule.db]
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Where the master key goes, readable by you alone [default: master.key]
+    #[arg(long, value_name = "PATH")]
+    master_key_file: Option<PathBuf>,
     #[command(flatten)]
     tenant: FirstTenant,
 }
 
-/// The first tenant, if one is asked for.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "First tenant")]
-struct FirstTenant {
-    /// Make a tenant with this slug; it stands in its issuer and never changes
-    #[arg(long, value_name = "SLUG", requires = "admin")]
-    tenant: Option<String>,
-    /// What the tenant is called [default: its slug]
-    #[arg(long, value_name = "NAME", requires = "tenant")]
-    tenant_name: Option<String>,
-    /// The e-mail of its first staff user, with the role ADMIN
-    #[arg(long, value_name = "EMAIL", requires = "tenant")]
-    admin: Option<String>,
-    /// A file with that user's password; asked for when left out
-    #[arg(long, value_name = "PATH", requires = "tenant")]
-    admin_password_file: Option<PathBuf>,
-    /// A browser origin its web apps call from; may be repeated [default: none]
-    #[arg(long, value_name = "URL", requires = "tenant")]
-    origin: Vec<Origin>,
+/// One of the options that become keys of the configuration.
+struct Setting {
+    key: &'static str,
+    option: &'static str,
+    /// As asked for, with its path made absolute.
+    given: Option<String>,
+    default: String,
 }
 
-/// A first tenant whose every part is good, before anything is written.
-struct Planned {
-    slug: String,
-    name: String,
-    email: String,
-    login: LoginName,
-    password: SecretString,
-    origins: Vec<Origin>,
+/// What is to be, checked before anything is written: the configuration, and the master key.
+struct Plan {
+    path: PathBuf,
+    /// The text to write, where no configuration is yet.
+    new_text: Option<String>,
+    config: Config,
+    key_file: PathBuf,
+    /// The key to write, where none is yet.
+    new_key: Option<Zeroizing<String>>,
+    master: MasterKeys,
 }
 
 pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let planned = init.tenant.plan()?;
-    let path = global.config.clone().unwrap_or_else(|| DEFAULT_CONFIG.into());
-    write_once(&init.master_key_file, 0o600, &MasterKeys::generate(), "master key", out)?;
-    write_once(&path, 0o640, &init.configuration(), "configuration", out)?;
-    let config = Config::load(Some(&path), config::process_environment())?;
-    let master = MasterKeys::load(config.master_key_file()?)?;
+    let tenant = init.tenant.plan()?;
+    let plan = init.plan(global)?;
     runtime()?.block_on(async {
-        let db = open_database(&config, crate::db::Access::Create).await?;
+        let db = open_database(&plan.config, Access::Create).await?;
         db.migrate().await.context("the schema cannot be made")?;
+        plan.prove(&db).await?;
+        plan.write(out)?;
         writeln!(out, "The database is ready.")?;
-        if let Some(planned) = planned {
-            planned.create(&config, &db, &master, out).await?;
+        if let Some(tenant) = tenant {
+            tenant.make(&plan.config, &db, &plan.master).await?.print(out)?;
         }
         db.close().await;
         anyhow::Ok(())
     })?;
     writeln!(
         out,
-        "\nKeep a copy of {} apart from the database's: neither is worth anything without the other.\nStart with: vestibule --config {} serve",
-        init.master_key_file.display(),
-        path.display()
+        "\nKeep a copy of {} apart from the database's: neither is worth anything without the other.\n\
+         Start with: vestibule --config {} serve",
+        plan.key_file.display(),
+        plan.path.display()
     )?;
     Ok(())
 }
 
 impl Init {
-    fn configuration(&self) -> String {
-        let text = |value: &str| toml::Value::String(value.to_owned());
-        config::example::with_values(&[
-            ("database_url", text(&self.database_url)),
-            ("public_url", text(self.public_url.as_str())),
-            ("master_key_file", text(&self.master_key_file.to_string_lossy())),
+    fn plan(&self, global: &Global) -> anyhow::Result<Plan> {
+        let path = absolute(global.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?;
+        let settings = self.settings()?;
+        let (new_text, config) = if is_there(&path) {
+            (None, Config::load(Some(&path), config::process_environment())?)
+        } else {
+            ensure_folder("--config", &path)?;
+            let text = new_configuration(&settings);
+            let config = Config::parse(&path, &text, config::process_environment())?;
+            (Some(text), config)
+        };
+        for setting in &settings {
+            setting.refuse_contradiction(&config)?;
+        }
+        config.public_url()?;
+        let key_file = absolute(config.master_key_file()?)?;
+        let (new_key, master) = if is_there(&key_file) {
+            (None, MasterKeys::load(&key_file)?)
+        } else {
+            ensure_folder("--master-key-file", &key_file)?;
+            let text = MasterKeys::generate();
+            let master = MasterKeys::parse(&text)?;
+            (Some(text), master)
+        };
+        Ok(Plan { path, new_text, config, key_file, new_key, master })
+    }
+
+    fn settings(&self) -> anyhow::Result<[Setting; 3]> {
+        if let Some(url) = &self.database_url {
+            config::database_url(url).map_err(|problem| anyhow::anyhow!("--database-url: {problem}"))?;
+        }
+        let setting = |key, option, given, default| Setting { key, option, given, default };
+        let database = self.database_url.as_deref().map(absolute_database).transpose()?;
+        let public_url = self.public_url.as_ref().map(|url| url.as_str().to_owned());
+        let key_file = self.master_key_file.as_deref().map(absolute_text).transpose()?;
+        Ok([
+            setting("database_url", "--database-url", database, absolute_database("sqlite:vestibule.db")?),
+            setting("public_url", "--public-url", public_url, "http://127.0.0.1:8080".to_owned()),
+            setting(
+                "master_key_file",
+                "--master-key-file",
+                key_file,
+                absolute_text(Path::new("master.key"))?,
+            ),
         ])
     }
 }
 
-/// Writes a file that is not there yet. One that is there is kept: it may be worth everything.
-fn write_once(path: &Path, mode: u32, text: &str, what: &str, out: &mut dyn Write) -> anyhow::Result<()> {
-    let shown = path.display();
-    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = match opened {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            writeln!(out, "Kept the {what} that is in {shown}.")?;
+impl Setting {
+    /// What to write down: nothing where the environment says it, for that may be a secret.
+    fn to_write(&self) -> Option<toml::Value> {
+        let by_environment = || {
+            let variable = format!("VESTIBULE_{}", self.key.to_uppercase());
+            let names = config::process_environment().map(|(name, _)| name);
+            names.into_iter().any(|name| name == variable || name == format!("{variable}_FILE"))
+        };
+        let default = || (!by_environment()).then(|| self.default.clone());
+        self.given.clone().or_else(default).map(toml::Value::String)
+    }
+
+    /// What was asked for is in effect, or refused: an option is never passed over.
+    fn refuse_contradiction(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(given) = &self.given else { return Ok(()) };
+        let effective = match self.key {
+            "database_url" => absolute_database(config.database_url.expose_secret())?,
+            "public_url" => config.public_url()?.as_str().to_owned(),
+            _ => absolute_text(config.master_key_file()?)?,
+        };
+        if effective == *given {
             return Ok(());
         }
-        other => other.with_context(|| format!("the {what} cannot be written to {shown}"))?,
+        let shown = config.effective().iter().find(|entry| entry.key == self.key).context(self.key)?;
+        let remedy = if matches!(shown.source, Source::File(_)) { "edit it" } else { "unset it" };
+        anyhow::bail!(
+            "{} already says {} = {}; {remedy}, or leave {} out",
+            shown.source,
+            self.key,
+            shown.value,
+            self.option
+        )
+    }
+}
+
+impl Plan {
+    /// That database and master key belong together, and are nobody's who is not meant.
+    async fn prove(&self, db: &Database) -> anyhow::Result<()> {
+        refuse_demo(db).await?;
+        if self.new_key.is_none() {
+            return check_master(db, &self.master).await;
+        }
+        ensure!(
+            db.fetch(installation::store::find_any_tenant()).await?.is_empty(),
+            "master_key_file {}: is not there, and the database has tenants, whose keys it opens; {RESTORE_KEY}",
+            self.key_file.display()
+        );
+        Ok(())
+    }
+
+    fn write(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let key = self.new_key.as_ref().map(|text| text.as_str());
+        write_once(&self.key_file, 0o600, key, "master key", out)?;
+        write_once(&self.path, 0o640, self.new_text.as_deref(), "configuration", out)
+    }
+}
+
+fn new_configuration(settings: &[Setting]) -> String {
+    let values: Vec<_> = settings.iter().map(|setting| (setting.key, setting.to_write())).collect();
+    config::example::with_values(&values)
+}
+
+/// Whether something is there. What cannot be looked at is: reading it will say why.
+fn is_there(path: &Path) -> bool {
+    !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == ErrorKind::NotFound)
+}
+
+fn ensure_folder(option: &str, file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    ensure!(
+        folder.is_dir(),
+        "{option} {}: {} is not a folder; make it first",
+        file.display(),
+        folder.display()
+    );
+    Ok(())
+}
+
+fn absolute_text(path: &Path) -> anyhow::Result<String> {
+    let full = absolute(path).with_context(|| format!("{}: is no path", path.display()))?;
+    full.into_os_string().into_string().map_err(|path| anyhow::anyhow!("{}: is not UTF-8", path.display()))
+}
+
+/// The same database from every working directory.
+fn absolute_database(url: &str) -> anyhow::Result<String> {
+    match url.strip_prefix("sqlite:") {
+        // What names no file is refused when it is opened.
+        Some(file) if !file.starts_with([':', '?']) && !file.starts_with("file:") => {
+            let file = file.strip_prefix("//").unwrap_or(file);
+            Ok(format!("sqlite:{}", absolute_text(Path::new(file))?))
+        }
+        _ => Ok(url.to_owned()),
+    }
+}
+
+/// Writes a file that is not there yet. One that is there is kept: it may be worth everything.
+fn write_once(
+    path: &Path,
+    mode: u32,
+    text: Option<&str>,
+    what: &str,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let shown = path.display();
+    let Some(text) = text else {
+        writeln!(out, "Kept the {what} that is in {shown}.")?;
+        return Ok(());
     };
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = opened.with_context(|| format!("the {what} cannot be written to {shown}"))?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .with_context(|| format!("writing {shown}"))?;
@@ -124,126 +250,18 @@ fn write_once(path: &Path, mode: u32, text: &str, what: &str, out: &mut dyn Writ
     Ok(())
 }
 
-impl FirstTenant {
-    /// Checks everything that was asked for, so that nothing is half done later.
-    fn plan(&self) -> anyhow::Result<Option<Planned>> {
-        let (Some(text), Some(email)) = (&self.tenant, &self.admin) else { return Ok(None) };
-        let slug = slug(text).with_context(|| {
-            format!("--tenant {text:?}: must be 1 to 64 letters, digits, - or _, and not look like a UUID")
-        })?;
-        ensure!(slug != "system", "--tenant system: is Vestibule's own; take another");
-        ensure!(email.contains('@'), "--admin {email:?}: is not an e-mail address");
-        let login =
-            LoginName::parse(email).map_err(|problem| anyhow::anyhow!("--admin {email:?}: {problem}"))?;
-        let name = self.tenant_name.clone().unwrap_or_else(|| slug.clone());
-        ensure!((1..=200).contains(&name.len()), "--tenant-name: must have 1 to 200 bytes");
-        let password = self.password()?;
-        check_password(&password, &Settings::default())?;
-        let origins = self.origin.clone();
-        Ok(Some(Planned { slug, name, email: email.clone(), login, password, origins }))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn password(&self) -> anyhow::Result<SecretString> {
-        if let Some(path) = &self.admin_password_file {
-            let text = fs::read_to_string(path)
-                .with_context(|| format!("--admin-password-file {}: cannot be read", path.display()))?;
-            return Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()));
+    #[test]
+    fn a_database_is_written_down_the_same_for_every_working_directory() {
+        let here = std::env::current_dir().unwrap();
+        let full = |url| absolute_database(url).unwrap();
+        assert_eq!(full("sqlite:a/b.db"), format!("sqlite:{}/a/b.db", here.display()));
+        assert_eq!(full("sqlite:///a/b.db"), "sqlite:/a/b.db");
+        for other in ["sqlite::memory:", "sqlite:file:a.db", "postgres://h/v"] {
+            assert_eq!(full(other), other);
         }
-        let ask = |prompt| {
-            rpassword::prompt_password(prompt)
-                .context("cannot ask for the password; use --admin-password-file")
-        };
-        let password = SecretString::from(ask("Password of the first staff user: ")?);
-        let again = SecretString::from(ask("Again: ")?);
-        if password.expose_secret() != again.expose_secret() {
-            bail!("the two passwords differ");
-        }
-        Ok(password)
-    }
-}
-
-/// The length rules of a new password (NIST SP 800-63B-4 §3.1.1.2), in code points.
-fn check_password(password: &SecretString, settings: &Settings) -> anyhow::Result<()> {
-    let bytes = password.expose_secret().len();
-    ensure!(bytes <= MAX_PASSWORD_BYTES, "the password has {bytes} bytes and may have {MAX_PASSWORD_BYTES}");
-    let characters = normalise(password.expose_secret()).expose_secret().chars().count();
-    ensure!(
-        characters >= settings.password_min_length,
-        "the password has {characters} characters and must have {} at least",
-        settings.password_min_length
-    );
-    Ok(())
-}
-
-impl Planned {
-    async fn create(
-        &self,
-        config: &Config,
-        db: &crate::db::Database,
-        master: &MasterKeys,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        let hash = hash_blocking(&password_options(config), &self.password)?;
-        let keys = [NewTenantKey::random(KeyPurpose::Login), NewTenantKey::random(KeyPurpose::Backend)];
-        let (tenant, house, user) = (TenantId::random(), CustomerId::random(), UserId::random());
-        let roles = ["ADMIN".to_owned()];
-        let admin = CreateUser {
-            username: self.login.clone(),
-            email_name: Some(self.login.clone()),
-            user: NewUser {
-                id: &user,
-                customer_id: &house,
-                kind: UserKind::Staff,
-                password_hash: Some(&hash),
-                roles: &roles,
-                email: Some(&self.email),
-                first_name: None,
-                last_name: None,
-                phones: &[],
-            },
-        };
-        let new = NewTenant {
-            id: tenant.clone(),
-            slug: &self.slug,
-            name: &self.name,
-            settings: Settings::default(),
-            keys: &keys,
-            house: &house,
-            customers: &[],
-            users: &[admin],
-            also: self.origins.iter().map(|origin| insert_origin(&tenant, origin.as_str())).collect(),
-        };
-        create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
-        let issuer = format!("{}/t/{}", config.public_url()?, self.slug);
-        writeln!(
-            out,
-            "\nTenant {} ({tenant})\n  issuer          {issuer}\n  organization    {house}\n  staff           {} ({user}), role ADMIN",
-            self.slug, self.email
-        )?;
-        writeln!(out, "\nIts keys. The secrets are shown now and never again:")?;
-        for key in &keys {
-            writeln!(
-                out,
-                "  {:<8}tenantKey     {}\n          tenantSecret  {}",
-                key.purpose.as_str(),
-                key.tenant_key,
-                key.tenant_secret
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// An API error for the terminal: what is wrong with which field.
-pub(super) fn explain(error: crate::error::Error) -> anyhow::Error {
-    use crate::error::Error;
-    match error {
-        Error::Validation(errors) => {
-            let problems: Vec<_> =
-                errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
-            anyhow::anyhow!(problems.join("; "))
-        }
-        Error::Internal(cause) | Error::Unavailable(cause) => cause,
-        other => other.into(),
     }
 }

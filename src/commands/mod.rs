@@ -2,7 +2,9 @@
 
 mod check_config;
 mod demo;
+mod first_tenant;
 mod init;
+mod login_call;
 mod migrate;
 mod out;
 mod serve;
@@ -30,8 +32,8 @@ Examples:
   vestibule --config /etc/vestibule/vestibule.toml serve
 
 Environment:
-  VESTIBULE_<KEY>        sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
-  VESTIBULE_<KEY>_FILE   names a file that holds a secret key's value, as VESTIBULE_DATABASE_URL_FILE
+  VESTIBULE_<KEY>              sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
+  VESTIBULE_DATABASE_URL_FILE  names a file that holds the database's URL, as a mounted secret does
 
 config.example.toml explains every key.";
 
@@ -60,11 +62,11 @@ enum Command {
     Demo(demo::Demo),
     /// Begin an installation: a configuration, a master key and, on request, the first tenant
     Init(init::Init),
-    /// Serve
+    /// Serve the API by the configuration, until SIGTERM or Ctrl-C
     Serve,
     /// Bring the database's schema up to this version's
     Migrate,
-    /// Check the configuration and its files, and show what is in effect
+    /// Check the configuration, its files and its database, and show what is in effect
     CheckConfig,
     /// Show the version and the commit it was built from
     Version,

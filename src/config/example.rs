@@ -5,15 +5,20 @@ use super::keys;
 /// The committed example.
 pub const EXAMPLE: &str = include_str!("../../config.example.toml");
 
-/// The example with these keys set to these values, every other line as it is.
+/// The example with these keys set to these values, or commented out where there is none; every other line
+/// as it is.
 ///
 /// A name that is no key of the example is not written.
 #[must_use]
-pub fn with_values(values: &[(&str, toml::Value)]) -> String {
+pub fn with_values(values: &[(&str, Option<toml::Value>)]) -> String {
     let mut text = String::with_capacity(EXAMPLE.len());
     for line in EXAMPLE.lines() {
         match key_of(line).and_then(|key| values.iter().find(|(name, _)| *name == key)) {
-            Some((name, value)) => {
+            Some((_, None)) => {
+                text.push_str("# ");
+                text.push_str(line.trim_start_matches("# "));
+            }
+            Some((name, Some(value))) => {
                 text.push_str(name);
                 text.push_str(" = ");
                 text.push_str(&value.to_string());
@@ -71,8 +76,11 @@ mod tests {
     #[test]
     fn values_are_written_into_the_example_and_quoted() {
         let odd = "postgres://u:\"\\p@h/v";
-        let text = with_values(&[("database_url", odd.into()), ("public_docs", true.into())]);
+        let values =
+            [("database_url", Some(odd.into())), ("public_docs", Some(true.into())), ("public_url", None)];
+        let text = with_values(&values);
         let table: toml::Table = text.parse().unwrap();
+        assert!(!table.contains_key("public_url"));
         assert_eq!(table["database_url"].as_str(), Some(odd));
         assert_eq!(table["public_docs"].as_bool(), Some(true));
         assert_eq!(text.lines().count(), EXAMPLE.lines().count());

@@ -1,0 +1,268 @@
+//! `vestibule init`'s first tenant: checked before anything is written, made, and told with its secrets.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::login_call::LoginCall;
+use super::start::password_options;
+use crate::access_tokens::{Algorithm, TokenType};
+use crate::clock::Clock;
+use crate::config::{Config, Origin};
+use crate::db::Database;
+use crate::flows::{CreateUser, NewTenant, create_tenant};
+use crate::ids::{CustomerId, TenantId, UserId};
+use crate::passwords::{MAX_PASSWORD_BYTES, hash_blocking, normalise};
+use crate::secrets::MasterKeys;
+use crate::tenants::store::insert_origin;
+use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings, slug};
+use crate::users::store::NewUser;
+use crate::users::{LoginName, UserKind};
+
+const PROFILES: [(&str, Profile); 4] = [
+    ("standard", Profile::Standard),
+    ("payment", Profile::Payment),
+    ("compatible", Profile::Compatible),
+    ("consumer", Profile::Consumer),
+];
+const TOKEN_TYPES: [(&str, TokenType); 2] = [("JWT", TokenType::Jwt), ("at+jwt", TokenType::AccessToken)];
+
+/// The first tenant, if one is asked for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "First tenant")]
+pub(super) struct FirstTenant {
+    /// Make a tenant with this slug; it stands in its issuer and never changes
+    #[arg(long, value_name = "SLUG", requires = "admin")]
+    tenant: Option<String>,
+    /// What the tenant is called [default: its slug]
+    #[arg(long, value_name = "NAME", requires = "tenant")]
+    tenant_name: Option<String>,
+    /// The e-mail of its first staff user, with the role ADMIN
+    #[arg(long, value_name = "EMAIL", requires = "tenant")]
+    admin: Option<String>,
+    /// A file with that user's password; asked for when left out
+    #[arg(long, value_name = "PATH", requires = "tenant")]
+    admin_password_file: Option<PathBuf>,
+    /// A browser origin its web apps call from; may be repeated [default: none]
+    #[arg(long, value_name = "URL", requires = "tenant")]
+    origin: Vec<Origin>,
+    /// How long its sessions live [default: standard]
+    #[arg(long, requires = "tenant", value_parser = one_of(PROFILES))]
+    profile: Option<Profile>,
+    /// What its access tokens are signed with [default: ES256]
+    #[arg(long, requires = "tenant", value_parser = one_of(Algorithm::ALL.map(|it| (it.as_str(), it))))]
+    algorithm: Option<Algorithm>,
+    /// The access tokens' typ; at+jwt is RFC 9068's [default: JWT]
+    #[arg(long, value_name = "TYPE", requires = "tenant", value_parser = one_of(TOKEN_TYPES))]
+    token_type: Option<TokenType>,
+}
+
+/// Takes one of these words, and names them all when it gets another.
+fn one_of<T, const N: usize>(words: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words.map(|(word, _)| word)).try_map(move |given| {
+        let found = words.iter().find(|(word, _)| *word == given);
+        found.map(|(_, value)| *value).ok_or("an unknown word")
+    })
+}
+
+/// A first tenant whose every part is good, before anything is written.
+pub(super) struct Planned {
+    slug: String,
+    name: String,
+    email: String,
+    login: LoginName,
+    password: SecretString,
+    origins: Vec<Origin>,
+    settings: Settings,
+}
+
+impl FirstTenant {
+    /// Checks everything that was asked for, so that nothing is half done later.
+    pub(super) fn plan(&self) -> anyhow::Result<Option<Planned>> {
+        let (Some(text), Some(email)) = (&self.tenant, &self.admin) else { return Ok(None) };
+        let slug = slug(text).with_context(|| {
+            format!("--tenant {text:?}: must be 1 to 64 letters, digits, - or _, and not look like a UUID")
+        })?;
+        ensure!(slug != "system", "--tenant system: is Vestibule's own; take another");
+        ensure!(
+            is_email(email),
+            "--admin {email:?}: is not an e-mail address; write it like ada@acme.example"
+        );
+        let login =
+            LoginName::parse(email).map_err(|problem| anyhow::anyhow!("--admin {email:?}: {problem}"))?;
+        let name = self.tenant_name.clone().unwrap_or_else(|| slug.clone());
+        ensure!((1..=200).contains(&name.len()), "--tenant-name: must have 1 to 200 bytes");
+        let defaults = Settings::default();
+        let settings = Settings {
+            profile: self.profile.unwrap_or(defaults.profile),
+            algorithm: self.algorithm.unwrap_or(defaults.algorithm),
+            token_type: self.token_type.unwrap_or(defaults.token_type),
+            ..defaults
+        };
+        let password = self.password()?;
+        check_password(&password, &settings)?;
+        let origins = self.origin.clone();
+        Ok(Some(Planned { slug, name, email: email.clone(), login, password, origins, settings }))
+    }
+
+    fn password(&self) -> anyhow::Result<SecretString> {
+        if let Some(path) = &self.admin_password_file {
+            return password_in(path);
+        }
+        let ask = |prompt| {
+            rpassword::prompt_password(prompt)
+                .context("cannot ask for the password; use --admin-password-file")
+        };
+        let password = SecretString::from(ask("Password of the first staff user: ")?);
+        let again = SecretString::from(ask("Again: ")?);
+        if password.expose_secret() != again.expose_secret() {
+            bail!("the two passwords differ");
+        }
+        Ok(password)
+    }
+}
+
+/// Whether it looks like an address: only a message that arrives would prove more.
+fn is_email(text: &str) -> bool {
+    let parts: Vec<_> = text.split('@').collect();
+    parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !text.contains(char::is_whitespace)
+}
+
+fn password_in(path: &Path) -> anyhow::Result<SecretString> {
+    let shown = path.display();
+    let unreadable = || format!("--admin-password-file {shown}: cannot be read");
+    let mode = fs::metadata(path).with_context(unreadable)?.permissions().mode() & 0o777;
+    ensure!(
+        mode.trailing_zeros() >= 3,
+        "--admin-password-file {shown}: its mode is {mode:04o}, so everybody on this machine may read it; run \
+         `chmod 600 {shown}`"
+    );
+    let text = fs::read_to_string(path).with_context(unreadable)?;
+    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// The length rules of a new password (NIST SP 800-63B-4 §3.1.1.2), in code points.
+fn check_password(password: &SecretString, settings: &Settings) -> anyhow::Result<()> {
+    let bytes = password.expose_secret().len();
+    ensure!(bytes <= MAX_PASSWORD_BYTES, "the password has {bytes} bytes and may have {MAX_PASSWORD_BYTES}");
+    let characters = normalise(password.expose_secret()).expose_secret().chars().count();
+    ensure!(
+        characters >= settings.password_min_length,
+        "the password has {characters} characters and must have {} at least",
+        settings.password_min_length
+    );
+    Ok(())
+}
+
+/// A tenant that was made: the one moment its keys' secrets are known.
+pub(super) struct Made {
+    planned: Planned,
+    public_url: Origin,
+    tenant: TenantId,
+    house: CustomerId,
+    user: UserId,
+    keys: [NewTenantKey; 2],
+}
+
+impl Planned {
+    pub(super) async fn make(
+        self,
+        config: &Config,
+        db: &Database,
+        master: &MasterKeys,
+    ) -> anyhow::Result<Made> {
+        let public_url = config.public_url()?.clone();
+        let hash = hash_blocking(&password_options(config), &self.password)?;
+        let keys = [NewTenantKey::random(KeyPurpose::Login), NewTenantKey::random(KeyPurpose::Backend)];
+        let (tenant, house, user) = (TenantId::random(), CustomerId::random(), UserId::random());
+        let roles = ["ADMIN".to_owned()];
+        let admin = CreateUser {
+            username: self.login.clone(),
+            email_name: Some(self.login.clone()),
+            user: NewUser {
+                id: &user,
+                customer_id: &house,
+                kind: UserKind::Staff,
+                password_hash: Some(&hash),
+                roles: &roles,
+                email: Some(&self.email),
+                first_name: None,
+                last_name: None,
+                phones: &[],
+            },
+        };
+        let new = NewTenant {
+            id: tenant.clone(),
+            slug: &self.slug,
+            name: &self.name,
+            settings: self.settings.clone(),
+            keys: &keys,
+            house: &house,
+            customers: &[],
+            users: &[admin],
+            also: self.origins.iter().map(|origin| insert_origin(&tenant, origin.as_str())).collect(),
+        };
+        create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
+        Ok(Made { planned: self, public_url, tenant, house, user, keys })
+    }
+}
+
+impl Made {
+    pub(super) fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let Self { planned: Planned { slug, email, .. }, public_url, tenant, house, user, keys } = self;
+        writeln!(
+            out,
+            "\nTenant {slug} ({tenant})\n  issuer          {public_url}/t/{slug}\n  organization    {house}\n  \
+             staff           {email} ({user}), role ADMIN"
+        )?;
+        writeln!(out, "\nIts keys. The secrets are shown now and never again:")?;
+        for key in keys {
+            writeln!(
+                out,
+                "  {:<8}tenantKey     {}\n          tenantSecret  {}",
+                key.purpose.as_str(),
+                key.tenant_key,
+                key.tenant_secret
+            )?;
+        }
+        let login = LoginCall {
+            base: public_url.as_str(),
+            family: Family::Admin,
+            tenant_slug: slug,
+            tenant_id: tenant.as_str(),
+            tenant_key: &keys[0].tenant_key,
+            tenant_secret: "<tenantSecret>",
+            email,
+            password: "<password>",
+            device: "device-1",
+            platform: "web",
+        };
+        writeln!(
+            out,
+            "\nHow {email} logs in, once it is served; put in the password and the login key's secret:\n\n{login}"
+        )
+    }
+}
+
+/// An API error for the terminal: what is wrong with which field.
+pub(super) fn explain(error: crate::error::Error) -> anyhow::Error {
+    use crate::error::Error;
+    match error {
+        Error::Validation(errors) => {
+            let problems: Vec<_> =
+                errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
+            anyhow::anyhow!(problems.join("; "))
+        }
+        Error::Internal(cause) | Error::Unavailable(cause) => cause,
+        other => other.into(),
+    }
+}
