@@ -4,23 +4,24 @@ use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use secrecy::SecretString;
 
 use super::Global;
 use super::first_tenant::explain;
-use super::start::{open_app, open_database, password_options, runtime, serve, telemetry};
+use super::login_call::LoginCall;
+use super::start::{check_master, open_app, open_database, password_options, runtime, serve, telemetry};
 use crate::access_tokens::TokenType;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, Origin};
 use crate::customers::store::NewCustomer;
 use crate::customers::{CustomerKind, CustomerStatus};
-use crate::db::Database;
+use crate::db::{Access, Database};
 use crate::flows::{CreateUser, NewTenant, create_tenant};
-use crate::ids::{CustomerId, NIL, TenantId, UserId};
+use crate::ids::{CustomerId, TenantId, UserId};
 use crate::installation;
 use crate::listeners::Listeners;
 use crate::passwords::{PasswordHash, hash_blocking};
@@ -88,61 +89,85 @@ pub(super) struct Demo {
     #[arg(long, value_name = "DIR", default_value = "vestibule-demo")]
     data: PathBuf,
     /// Where customers' apps reach it: an address of this machine alone
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = config::address)]
     listen: SocketAddr,
     /// Where the operator reaches it
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081", value_parser = config::address)]
     operator_listen: SocketAddr,
 }
 
 pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    ensure!(global.config.is_none(), "the demo has a configuration of its own; leave --config out");
+    if global.config.is_some() {
+        let remedy = match std::env::var_os("VESTIBULE_CONFIG") {
+            Some(_) => "unset VESTIBULE_CONFIG",
+            None => "leave --config out",
+        };
+        bail!("the demo has a configuration of its own; {remedy}");
+    }
     for (name, address) in [("--listen", demo.listen), ("--operator-listen", demo.operator_listen)] {
         ensure!(
             address.ip().is_loopback(),
             "{name} {address}: the demo's secrets are known to everybody, so it listens on 127.0.0.1 or [::1] only"
         );
     }
-    let key_file = demo.prepare_folder()?;
-    let config = demo.configuration(&key_file)?;
-    let master = MasterKeys::load(&key_file)?;
+    let mut config = demo.configuration()?;
     let metrics = telemetry(&config)?;
     runtime()?.block_on(async {
-        let db = open_database(&config, crate::db::Access::Create).await?;
+        // Before anything is made: a port may be taken, and a free one is known only now.
+        let listeners = Listeners::bind(&config).await.map_err(|error| name_options(&error))?;
+        config.public_url = Some(origin(&listeners.public_base())?);
+        demo.prepare_folder()?;
+        let master = MasterKeys::load(&demo.key_file())?;
+        let db = open_database(&config, Access::Create).await?;
         db.migrate().await?;
         let fresh = furnish(&db, &master, &config).await?;
-        let listeners = Listeners::bind(&config).await?;
+        check_master(&db, &master).await.with_context(|| {
+            let folder = demo.data.display();
+            format!("--data {folder}: its master key is not its database's; remove the folder to begin anew")
+        })?;
         let app = open_app(&config, master, db)?;
-        let bases = (listeners.public_base(), listeners.operator_base());
-        demo.print(out, fresh, &bases)?;
+        demo.print(out, fresh, &listeners.public_base(), &listeners.operator_base())?;
         out.flush()?;
         serve(app, listeners, metrics).await
     })
 }
 
+/// The listeners' error names keys of a configuration; here they are options.
+fn name_options(error: &anyhow::Error) -> anyhow::Error {
+    let text = error.to_string().replacen("operator_listen:", "operator-listen:", 1);
+    anyhow!("{}", error.root_cause()).context(format!("--{text}"))
+}
+
+/// The origin of an address that is listened on; a URL does not spell the usual port out.
+fn origin(base: &str) -> anyhow::Result<Origin> {
+    base.strip_suffix(":80").unwrap_or(base).parse().map_err(anyhow::Error::msg)
+}
+
 impl Demo {
-    fn prepare_folder(&self) -> anyhow::Result<PathBuf> {
+    fn key_file(&self) -> PathBuf {
+        self.data.join("master.key")
+    }
+
+    fn prepare_folder(&self) -> anyhow::Result<()> {
         let shown = self.data.display();
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&self.data)
             .with_context(|| format!("--data {shown}: cannot be made"))?;
-        let key_file = self.data.join("master.key");
+        let key_file = self.key_file();
         if !key_file.exists() {
             let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file);
             made.and_then(|mut file| file.write_all(MasterKeys::generate().as_bytes()))
                 .with_context(|| format!("--data {shown}: {} cannot be written", key_file.display()))?;
         }
-        Ok(key_file)
+        Ok(())
     }
 
-    fn configuration(&self, key_file: &Path) -> anyhow::Result<Config> {
-        let database = format!("sqlite:{}", self.data.join("vestibule.db").display());
+    fn configuration(&self) -> anyhow::Result<Config> {
         let settings = [
-            ("DATABASE_URL", database),
-            ("PUBLIC_URL", format!("http://{}", self.listen)),
-            ("MASTER_KEY_FILE", key_file.display().to_string()),
+            ("DATABASE_URL", format!("sqlite:{}", self.data.join("vestibule.db").display())),
+            ("MASTER_KEY_FILE", self.key_file().display().to_string()),
             ("LISTEN", self.listen.to_string()),
             ("OPERATOR_LISTEN", self.operator_listen.to_string()),
             ("PUBLIC_DOCS", "true".to_owned()),
@@ -152,11 +177,10 @@ impl Demo {
         Ok(Config::load(None, settings)?)
     }
 
-    fn print(&self, out: &mut dyn Write, fresh: bool, bases: &(String, String)) -> std::io::Result<()> {
-        let (public, operator) = bases;
+    fn print(&self, out: &mut dyn Write, fresh: bool, public: &str, operator: &str) -> std::io::Result<()> {
         let word = if fresh { "new, in" } else { "found in" };
         writeln!(out, "Vestibule's demo is ready; its data is {word} {}.\n", self.data.display())?;
-        writeln!(out, "Log in:\n\n{}\n", curl(public, &PEOPLE[0]))?;
+        writeln!(out, "Log in:\n\n{}\n", documented_call(public))?;
         writeln!(out, "Who can log in (password {PASSWORD}):")?;
         for person in &PEOPLE {
             let Person { family, customer, user, email, .. } = person;
@@ -166,14 +190,20 @@ impl Demo {
                 family.as_str()
             )?;
         }
+        writeln!(out, "\nThe tenant is {SLUG}, {TENANT}.\n\nWhat to try next:")?;
+        let pages = [
+            (format!("{public}/docs"), "every call, to try in the browser"),
+            (format!("{public}/t/{SLUG}/.well-known/jwks.json"), "the keys that verify the token"),
+            (format!("{operator}/metrics"), "what Prometheus sees"),
+        ];
+        let width = pages.iter().map(|(page, _)| page.len()).max().unwrap_or(0);
+        for (page, what) in pages {
+            writeln!(out, "  {page:<width$}   {what}")?;
+        }
         writeln!(
             out,
-            "\nThe tenant is {SLUG}, {TENANT}.\n\nWhat to try next:\n  \
-             {public}/docs                                 every call, to try in the browser\n  \
-             {public}/t/{SLUG}/.well-known/jwks.json   the keys that verify the token\n  \
-             GET and DELETE …/sessions/<sessionId> with `Authorization: Bearer <token>` and X-Tenant-ID\n  \
-             five wrong passwords: the name is locked for 30 minutes, and so is one that nobody has\n  \
-             {operator}/metrics                            what Prometheus sees\n\n\
+            "  GET and DELETE …/sessions/<sessionId> with `Authorization: Bearer <token>` and X-Tenant-ID\n  \
+             five wrong passwords: the name is locked for 30 minutes, and so is one that nobody has\n\n\
              Everybody knows these secrets: this is a demo. A real installation begins with `vestibule init`.\n\
              Stop with Ctrl-C."
         )
@@ -181,19 +211,19 @@ impl Demo {
 }
 
 /// The documented call, ready to paste.
-fn curl(base: &str, person: &Person) -> String {
-    let email = person.email;
-    format!(
-        "curl --request POST \\\n  \
-         --url {base}/api/v2.1/customer/individual/{NIL}/users/{NIL}/sessions \\\n  \
-         --header 'Content-Type: application/json' \\\n  \
-         --header 'X-Forwarded-For: 127.0.0.1' --header 'X-Forwarded-From: client-app' \\\n  \
-         --header 'X-Tenant-ID: {SLUG}' --header 'deviceId: device-demo-001' --header 'platform: mobile' \\\n  \
-         --data '{{ \"username\": \"{email}\", \"password\": \"{PASSWORD}\",\n            \
-         \"tenantKey\": \"{TENANT_KEY}\", \"tenantSecret\": \"{TENANT_SECRET}\",\n            \
-         \"credentialType\": \"PASSWORD\", \"value\": \"{email}\",\n            \
-         \"tenantId\": \"{TENANT}\" }}'"
-    )
+fn documented_call(base: &str) -> LoginCall<'_> {
+    LoginCall {
+        base,
+        family: Family::Individual,
+        tenant_slug: SLUG,
+        tenant_id: TENANT,
+        tenant_key: TENANT_KEY,
+        tenant_secret: TENANT_SECRET,
+        email: PEOPLE[0].email,
+        password: PASSWORD,
+        device: "device-demo-001",
+        platform: "mobile",
+    }
 }
 
 /// Makes the demo's tenant and people, unless they are there: whether they are new.

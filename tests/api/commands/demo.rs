@@ -60,6 +60,15 @@ fn the_documented_call_works_and_a_second_run_finds_the_first_ones_data() {
     assert!(demo.text().contains("its data is new, in vestibule-demo"), "{}", demo.text());
     let first = demo.paste();
     assert_eq!(first["code"], 200, "{first}");
+    let claims = first["data"]["token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&vestibule::secrets::from_base64url(claims).unwrap()).unwrap();
+    let issuer = claims["iss"].as_str().unwrap();
+    assert!(demo.text().contains(&format!("{issuer}/.well-known/jwks.json")), "{issuer}: {}", demo.text());
+    let columns: Vec<_> = ["every call, to try", "the keys that verify", "what Prometheus sees"]
+        .iter()
+        .map(|what| demo.printed.iter().find_map(|line| line.find(what)).unwrap())
+        .collect();
+    assert!(columns.iter().all(|column| *column == columns[0]), "{}", demo.text());
     demo.stop();
     assert_eq!(folder.mode("vestibule-demo"), 0o700);
     assert_eq!(folder.mode("vestibule-demo/master.key"), 0o600);
@@ -76,14 +85,16 @@ fn the_documented_call_works_and_a_second_run_finds_the_first_ones_data() {
 }
 
 #[test]
-fn R011_serve_refuses_the_demos_database() {
+fn R011_serve_and_check_config_refuse_the_demos_database() {
     let folder = Folder::new();
     Demo::start(&folder).stop();
-    let mut serve = folder.command(&["serve"]);
-    serve.env("VESTIBULE_DATABASE_URL", "sqlite:vestibule-demo/vestibule.db");
-    serve.env("VESTIBULE_MASTER_KEY_FILE", "vestibule-demo/master.key");
-    serve.env("VESTIBULE_PUBLIC_URL", "http://127.0.0.1:8080");
-    Ended::of(&mut serve).badly(&["database_url: this database belongs to the demo", "vestibule init"]);
+    for name in ["serve", "check-config"] {
+        let mut command = folder.command(&[name]);
+        command.env("VESTIBULE_DATABASE_URL", "sqlite:vestibule-demo/vestibule.db");
+        command.env("VESTIBULE_MASTER_KEY_FILE", "vestibule-demo/master.key");
+        command.env("VESTIBULE_PUBLIC_URL", "http://127.0.0.1:8080");
+        Ended::of(&mut command).badly(&["database_url: this database belongs to the demo", "vestibule init"]);
+    }
 }
 
 #[test]
@@ -106,11 +117,30 @@ fn what_keeps_the_demo_from_starting_is_named() {
     let folder = Folder::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    folder.run(&["demo", "--listen", &address]).badly(&["listen", &address, "in use"]);
+    for option in ["--listen", "--operator-listen"] {
+        let mut arguments = ["demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"];
+        let place = arguments.iter().position(|argument| *argument == option).unwrap();
+        arguments[place + 1] = &address;
+        folder.run(&arguments).badly(&[&format!("{option}: cannot listen on {address}"), "in use"]);
+    }
+    assert!(folder.names().is_empty(), "nothing is made that cannot be served");
     // Folders that not even root can make, or write in.
-    folder.run(&["demo", "--data", "/proc/vestibule"]).badly(&["--data /proc/vestibule: cannot be made"]);
-    folder.run(&["demo", "--data", "/proc"]).badly(&["--data", "/proc/master.key"]);
+    let demo = |data| {
+        folder.run(&["demo", "--data", data, "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"])
+    };
+    demo("/proc/vestibule").badly(&["--data /proc/vestibule: cannot be made"]);
+    demo("/proc").badly(&["--data", "/proc/master.key"]);
     folder.write("file", "");
-    folder.run(&["demo", "--data", "file"]).badly(&["--data file: cannot be made"]);
+    demo("file").badly(&["--data file: cannot be made"]);
     folder.run(&["--config", "x", "demo"]).badly(&["leave --config out"]);
+    Ended::of(folder.command(&["demo"]).env("VESTIBULE_CONFIG", "x")).badly(&["unset VESTIBULE_CONFIG"]);
+}
+
+#[test]
+fn a_demo_that_lost_its_key_says_how_to_begin_anew() {
+    let folder = Folder::new();
+    Demo::start(&folder).stop();
+    std::fs::remove_file(folder.path("vestibule-demo/master.key")).unwrap();
+    let again = ["demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"];
+    folder.run(&again).badly(&["--data vestibule-demo", "remove the folder to begin anew"]);
 }

@@ -17,16 +17,38 @@ async fn check_config_shows_what_is_in_effect_and_lists_everything_that_is_wrong
     assert!(said.ends_with("# the configuration is good\n"), "{said}");
 
     let text = fs::read_to_string(made.folder.path("vestibule.toml")).unwrap();
-    made.folder.write("vestibule.toml", &text.replace("\"master.key\"", "\"absent.key\""));
+    made.folder.write("vestibule.toml", &text.replace("/master.key\"", "/absent.key\""));
     made.folder.set_mode("vestibule.toml", 0o640);
     let mut command = made.folder.command(&["check-config"]);
     let ended =
         Ended::of(command.env("VESTIBULE_TLS_KEY_FILE", "k").env("VESTIBULE_TLS_CERTIFICATE_FILE", "c"));
-    ended.badly(&["\n  - master_key_file absent.key", "\n  - tls_certificate_file"]);
+    ended.badly(&["\n  - master_key_file ", "/absent.key", "\n  - tls_certificate_file"]);
 
     let mut command = made.folder.command(&["check-config"]);
     let ended = Ended::of(command.env("VESTIBULE_LISTEN", "localhost").env("VESTIBULE_HASH_THREADS", "many"));
     ended.badly(&["2 problems", "listen (VESTIBULE_LISTEN)", "hash_threads (VESTIBULE_HASH_THREADS)"]);
+}
+
+#[tokio::test]
+async fn check_config_warns_of_more_hashing_threads_than_cores() {
+    let made = Installation::new().await;
+    let mut command = made.folder.command(&["check-config"]);
+    let said = Ended::of(command.env("VESTIBULE_HASH_THREADS", "1000")).well();
+    let warning = said.lines().find(|line| line.contains("hash_threads = 1000")).unwrap();
+    assert!(warning.starts_with("# warning: ") && warning.contains("19000 MiB"), "{warning}");
+}
+
+#[test]
+fn a_configuration_file_that_cannot_be_read_is_the_only_problem() {
+    let folder = Folder::new();
+    folder.write("broken.toml", "database_url = ");
+    for (file, reason) in
+        [("absent.toml", "cannot read the configuration file absent.toml"), ("broken.toml", "not TOML")]
+    {
+        let ended = folder.run(&["--config", file, "check-config"]);
+        ended.badly(&["the configuration is wrong: ", reason]);
+        assert!(!ended.errors.contains("is not set"), "{ended:?}");
+    }
 }
 
 #[test]
@@ -46,7 +68,10 @@ fn a_command_line_that_cannot_be_understood_ends_with_2_and_says_what_is_wrong()
     for (arguments, reason) in [
         (&["serf"][..], "unrecognized subcommand 'serf'"),
         (&["init", "--tenant", "acme"], "--admin <EMAIL>"),
-        (&["demo", "--listen", "8080"], "invalid value '8080' for '--listen <ADDRESS>'"),
+        (
+            &["demo", "--listen", "localhost:8080"],
+            "write a literal IP address and a port, like 127.0.0.1:8080",
+        ),
         (&[], "Usage: vestibule"),
     ] {
         let ended = folder.run(arguments);
@@ -66,9 +91,9 @@ fn the_help_reads_well() {
     Commands:
       demo          Try it: serve the documented example from an embedded database
       init          Begin an installation: a configuration, a master key and, on request, the first tenant
-      serve         Serve
+      serve         Serve the API by the configuration, until SIGTERM or Ctrl-C
       migrate       Bring the database's schema up to this version's
-      check-config  Check the configuration and its files, and show what is in effect
+      check-config  Check the configuration, its files and its database, and show what is in effect
       version       Show the version and the commit it was built from
       help          Print this message or the help of the given subcommand(s)
 
@@ -86,8 +111,8 @@ fn the_help_reads_well() {
       vestibule --config /etc/vestibule/vestibule.toml serve
 
     Environment:
-      VESTIBULE_<KEY>        sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
-      VESTIBULE_<KEY>_FILE   names a file that holds a secret key's value, as VESTIBULE_DATABASE_URL_FILE
+      VESTIBULE_<KEY>              sets a key of the configuration and wins over the file, as VESTIBULE_LISTEN
+      VESTIBULE_DATABASE_URL_FILE  names a file that holds the database's URL, as a mounted secret does
 
     config.example.toml explains every key.
     ");
@@ -108,6 +133,9 @@ fn the_help_reads_well() {
           --admin <EMAIL>               The e-mail of its first staff user, with the role ADMIN
           --admin-password-file <PATH>  A file with that user's password; asked for when left out
           --origin <URL>                A browser origin its web apps call from; may be repeated [default: none]
+          --profile <PROFILE>           How long its sessions live [default: standard] [possible values: standard, payment, compatible, consumer]
+          --algorithm <ALGORITHM>       What its access tokens are signed with [default: ES256] [possible values: ES256, EdDSA, PS256, RS256]
+          --token-type <TYPE>           The access tokens' typ; at+jwt is RFC 9068's [default: JWT] [possible values: JWT, at+jwt]
 
     Global options:
       -c, --config <PATH>  The configuration file [default: ./vestibule.toml, if there is one] [env: VESTIBULE_CONFIG]
