@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::clock::Timestamp;
 use crate::db::DbError;
 
-/// After this many failures in a row a name is locked (contract.md §1; PCI DSS 8.3.4 allows ten).
+/// After this many failures in a row a name is locked (as documented; PCI DSS 8.3.4 allows ten).
 pub const MAX_ATTEMPTS: i64 = 5;
 
 /// How long a lock lasts, in minutes (PCI DSS 8.3.4).

@@ -30,7 +30,7 @@ use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings};
 use crate::users::store::NewUser;
 use crate::users::{LoginName, Phone, UserKind};
 
-/// The documented example (contract.md §1). Everybody knows these: they are for the demo alone.
+/// The documented example. Everybody knows these: they are for the demo alone.
 const SLUG: &str = "tenant-demo-001";
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 const TENANT_KEY: &str = "a1B2c3D4e5F6g7H8i9J0kLmNopQr";

@@ -62,7 +62,7 @@ impl CustomerStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
-    /// The word of the documentation (contract.md §1, `customerStatus`).
+    /// The word of the documentation (`customerStatus`, docs/contract-notes.md).
     #[must_use]
     pub const fn documented(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Cross-origin calls from browsers: off until a tenant lists an origin (design.md §5; Fetch standard §3.2).
+//! Cross-origin calls from browsers: off until a tenant lists an origin (Fetch standard §3.2).
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -16,7 +16,7 @@ use crate::tenants;
 
 use super::headers;
 
-/// The headers a web app may send: those of contract.md §1, and the request's ids.
+/// The headers a web app may send: those of the documented calls, and the request's ids.
 const REQUEST_HEADERS: &str = "authorization, content-type, deviceid, device-id, platform, x-correlation-id, \
                                x-device-id, x-forwarded-for, x-forwarded-from, x-request-id, x-tenant-id";
 

@@ -1,4 +1,4 @@
-//! The envelope every answer comes in: `{ "code", "data", "message" }`, in that order (contract.md §1).
+//! The envelope every answer comes in: `{ "code", "data", "message" }`, in that order (docs/contract-notes.md).
 
 use std::sync::Arc;
 

@@ -152,7 +152,7 @@ pub fn peer(extensions: &Extensions) -> IpAddr {
 }
 
 /// The headers of a login that are not there, all of them at once. On the admin family only X-Tenant-ID
-/// is required: its pages disagree, and clients exist that send nothing else (contract.md §1).
+/// is required: its pages disagree, and clients exist that send nothing else.
 #[must_use]
 pub fn missing_for_login(headers: &HeaderMap, client: &Client, admin: bool) -> Vec<FieldError> {
     let tenant = headers.get(TENANT_ID).is_some_and(|value| !value.is_empty());

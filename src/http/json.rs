@@ -76,7 +76,7 @@ fn without_value(message: &str) -> String {
     }
 }
 
-/// `application/json`, with or without `charset=utf-8`; nothing else (contract.md §1).
+/// `application/json`, with or without `charset=utf-8`; nothing else.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let mut parts = value.split(';').map(str::trim);

@@ -185,7 +185,7 @@ fn standard_method(method: &axum::http::Method) -> &'static str {
         .unwrap_or("OTHER")
 }
 
-/// What leaves no event of its own is counted for the minute's summary (design.md §3).
+/// What leaves no event of its own is counted for the minute's summary.
 fn count_refusal(app: &App, error: &Error) {
     let counter = match error {
         Error::Validation(_)

@@ -34,7 +34,7 @@ impl Family {
     }
 }
 
-/// Lifetimes by kind of service (design.md §4).
+/// Lifetimes by kind of service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
@@ -135,7 +135,7 @@ impl Settings {
         }
     }
 
-    /// Checks the bounds of design.md §4: what is wrong, or nothing.
+    /// Checks the bounds: what is wrong, or nothing.
     pub fn check(&self) -> Result<(), String> {
         let Lifetimes { access_seconds: access, idle_seconds: idle, absolute_seconds: absolute } =
             self.lifetimes();

@@ -90,7 +90,7 @@ pub fn count_failure(tenant: &TenantId, subject: &Subject, change: &ChangeId, no
     .bind(MAX_ATTEMPTS)
 }
 
-/// Clears the failures after a success (contract.md §1).
+/// Clears the failures after a success (the documented counter: docs/contract-notes.md).
 #[must_use]
 pub fn clear(tenant: &TenantId, subject: &Subject, change: &ChangeId, now: Timestamp) -> Statement {
     Statement::new(

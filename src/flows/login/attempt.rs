@@ -22,7 +22,7 @@ use crate::{devices, flows::login::read::Found};
 
 use super::{LoggedIn, Login, rehash};
 
-/// How often a full throttle is asked again for a free slot (design.md §1).
+/// How often a full throttle is asked again for a free slot.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
 
 /// One attempt, with everything that was read for it.

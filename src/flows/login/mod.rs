@@ -1,4 +1,4 @@
-//! A login: validate → tenant and key → ticket → reserve → hash → conclude (design.md §1).
+//! A login: validate → tenant and key → ticket → reserve → hash → conclude (ARCHITECTURE.md).
 //!
 //! The caller has validated. One query reads all that must be known; what refuses before the ticket
 //! costs no hash, what refuses after it costs exactly one (R002). From the reservation on, a task of

@@ -255,7 +255,7 @@ async fn R116_only_JSON_in_UTF_8_is_read() {
         assert_eq!(send(&app, &call, value).await, status, "{value}");
     }
     assert_eq!(send(&app, &tenant.login(Family::Individual).without("content-type"), "none").await, 415);
-    // Accept is not enforced: what we answer is JSON (security.md, precedence).
+    // Accept is not enforced: what we answer is JSON.
     for accept in ["text/html", "application/xml;q=1", "*/*", "nonsense"] {
         let call = tenant.login(Family::Individual).header("accept", accept);
         assert_eq!(send(&app, &call, accept).await, 200);

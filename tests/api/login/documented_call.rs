@@ -1,4 +1,4 @@
-//! The documented call, word for word, and the meaning of every field of its answer (contract.md §1).
+//! The documented call, word for word, and the meaning of every field of its answer.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -41,7 +41,7 @@ async fn documented_tenant(app: &TestApp) {
     create_tenant(&app.database, &app.app.master, new, app.clock.now()).await.unwrap();
 }
 
-/// The curl of contract.md §1.
+/// The documented curl.
 fn documented_request() -> Request<Body> {
     let nil = "00000000-0000-0000-0000-000000000000";
     Request::post(format!("/api/v2.1/customer/individual/{nil}/users/{nil}/sessions"))
