@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -11,6 +11,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::Global;
+use super::files;
 use super::first_tenant::explain;
 use super::login_call::LoginCall;
 use super::start::{check_master, open_app, open_database, password_options, runtime, serve, telemetry};
@@ -157,8 +158,7 @@ impl Demo {
             .with_context(|| format!("--data {shown}: cannot be made"))?;
         let key_file = self.key_file();
         if !key_file.exists() {
-            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file);
-            made.and_then(|mut file| file.write_all(MasterKeys::generate().as_bytes()))
+            files::create(&key_file, 0o600, &MasterKeys::generate())
                 .with_context(|| format!("--data {shown}: {} cannot be written", key_file.display()))?;
         }
         Ok(())

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, ensure};
@@ -10,6 +9,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
+use super::files;
 use super::first_tenant::FirstTenant;
 use super::start::{check_master, open_database, refuse_demo, runtime};
 use super::{DEFAULT_CONFIG, Global};
@@ -241,11 +241,7 @@ fn write_once(
         writeln!(out, "Kept the {what} that is in {shown}.")?;
         return Ok(());
     };
-    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let mut file = opened.with_context(|| format!("the {what} cannot be written to {shown}"))?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("writing {shown}"))?;
+    files::create(path, mode, text).with_context(|| format!("the {what} cannot be written to {shown}"))?;
     writeln!(out, "Wrote the {what} to {shown}.")?;
     Ok(())
 }

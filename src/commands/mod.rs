@@ -2,6 +2,7 @@
 
 mod check_config;
 mod demo;
+mod files;
 mod first_tenant;
 mod init;
 mod login_call;
