@@ -89,6 +89,8 @@ create table users (
     -- A PHC string, or null for a user without a password.
     password_hash text,
     password_changed_at bigint,
+    -- One more with every new password, and not with a new hash of the same one.
+    password_version bigint not null default 1,
     -- Names of roles, as a JSON array.
     roles text not null,
     email text,

@@ -11,9 +11,13 @@ pub(super) fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", std::process::id()));
     let draft = Path::new(&draft);
-    let written = write(draft, mode, text).and_then(|()| fs::hard_link(draft, path));
-    let removed = fs::remove_file(draft);
-    written.and(removed)
+    write(draft, mode, text)?;
+    let linked = fs::hard_link(draft, path);
+    fs::remove_file(draft)?;
+    linked?;
+    // The name must be as durable as the text, before anything is sealed under a key that only it holds.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {

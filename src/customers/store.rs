@@ -45,10 +45,12 @@ pub fn set_status(
 ) -> Statement {
     Statement::new(
         "update customers set status = $3, updated_at = $4, \
-         sessions_not_before = case when status in ('suspended', 'closed') then sessions_not_before \
-                               else coalesce($5, sessions_not_before) end, \
-         sessions_end_reason = case when status in ('suspended', 'closed') then sessions_end_reason \
-                               else coalesce($6, sessions_end_reason) end \
+         sessions_not_before = case when sessions_not_before is not null \
+             and (status in ('suspended', 'closed') or sessions_not_before > $4) then sessions_not_before \
+             else coalesce($5, sessions_not_before) end, \
+         sessions_end_reason = case when sessions_not_before is not null \
+             and (status in ('suspended', 'closed') or sessions_not_before > $4) then sessions_end_reason \
+             else coalesce($6, sessions_end_reason) end \
          where tenant_id = $1 and id = $2 returning id",
     )
     .bind(tenant)

@@ -59,13 +59,15 @@ fn end(
     client: &Client,
     now: Timestamp,
 ) -> Change {
+    // What ended it before was not this user's deed, who only had it written down.
+    let actor = if ended.reason == EndReason::Logout.as_str() { Actor::of(user) } else { Actor::System };
     let event = Event {
         user: Some(&user.id),
         session: Some(&session.id),
         reason: Some(&ended.reason),
         client: Some(client),
-        details: json!({ "family": session.family.as_str() }),
-        ..Event::new(EventName::SessionExpired, Actor::of(user))
+        details: json!({ "family": session.family.as_str(), "endedAt": ended.at.to_string() }),
+        ..Event::new(EventName::SessionExpired, actor)
     };
     Change::new()
         .with(sessions::store::end(&tenant.id, &session.id, ended.at, &ended.reason, &ChangeId::random()))

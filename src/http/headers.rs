@@ -140,6 +140,12 @@ fn forwarded_for(headers: &HeaderMap) -> Result<Option<String>, Error> {
             chain.push_str(line);
         }
     }
+    if chain.len() > 4 * MAX_BYTES {
+        return Err(Error::invalid(
+            "X-Forwarded-For",
+            format!("may have {} bytes at most in all", 4 * MAX_BYTES),
+        ));
+    }
     Ok(Some(chain).filter(|chain| !chain.is_empty()))
 }
 

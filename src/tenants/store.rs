@@ -107,8 +107,13 @@ pub fn find_origin(origin: &str) -> Statement {
 #[must_use]
 pub fn suspend(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
-        "update tenants set status = 'suspended', sessions_not_before = $2, \
-         sessions_end_reason = 'tenant_suspended', updated_at = $2 where id = $1 and slug <> 'system' returning id",
+        "update tenants set status = 'suspended', updated_at = $2, \
+         sessions_end_reason = case when sessions_not_before is not null \
+             and (status = 'suspended' or sessions_not_before > $2) then sessions_end_reason \
+             else 'tenant_suspended' end, \
+         sessions_not_before = case when sessions_not_before is not null \
+             and (status = 'suspended' or sessions_not_before > $2) then sessions_not_before else $2 end \
+         where id = $1 and slug <> 'system' returning id",
     )
     .bind(tenant)
     .bind(now)

@@ -57,6 +57,8 @@ pub struct User {
     pub kind: UserKind,
     pub active: bool,
     pub password_hash: Option<PasswordHash>,
+    /// Which of the user's passwords the hash is of.
+    pub password_version: i64,
     pub roles: Vec<String>,
     pub email: Option<String>,
     pub first_name: Option<String>,
@@ -96,6 +98,7 @@ impl User {
             kind: if row.text("user_kind")? == "staff" { UserKind::Staff } else { UserKind::Customer },
             active: row.text("user_status")? == "active",
             password_hash,
+            password_version: row.int("user_password_version")?,
             roles: serde_json::from_str(&row.text("user_roles")?).map_err(|_| broken("users.roles"))?,
             email: row.maybe_text("user_email")?,
             first_name: row.maybe_text("user_first_name")?,

@@ -11,6 +11,7 @@ use super::{LoginName, Phone, UserKind};
 macro_rules! user_columns {
     () => {
         "u.id as user_id, u.kind as user_kind, u.status as user_status, u.password_hash as user_password_hash, \
+         u.password_version as user_password_version, \
          u.roles as user_roles, u.email as user_email, u.first_name as user_first_name, \
          u.last_name as user_last_name, u.full_name as user_full_name, u.gender as user_gender, \
          u.phones as user_phones, u.last_login_at as user_last_login_at, \
@@ -41,9 +42,9 @@ pub struct NewUser<'a> {
 #[must_use]
 pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_changed_at, roles, \
-         email, first_name, last_name, phones, created_at, updated_at) \
-         values ($1, $2, $3, $4, 'active', $5, $6, $7, $8, $9, $10, $11, $12, $12) \
+        "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_changed_at, \
+         password_version, roles, email, first_name, last_name, phones, created_at, updated_at) \
+         values ($1, $2, $3, $4, 'active', $5, $6, 1, $7, $8, $9, $10, $11, $12, $12) \
          on conflict do nothing returning id",
     )
     .bind(tenant)
@@ -86,17 +87,13 @@ fn insert_name(tenant: &TenantId, user: &UserId, name: &LoginName, kind: &str) -
 }
 
 /// Notes a login. Refused ("user") unless user, customer and tenant may still log in and the password
-/// is the one that was checked: what was read before the hash must still hold after it (R091).
+/// is the one that was checked, by its version: what was read before the hash must still hold after it (R091).
 #[must_use]
-pub fn note_login(
-    tenant: &TenantId,
-    user: &UserId,
-    checked: Option<&PasswordHash>,
-    now: Timestamp,
-) -> Statement {
+pub fn note_login(tenant: &TenantId, user: &UserId, checked_version: i64, now: Timestamp) -> Statement {
     Statement::new(
         "update users set last_login_at = $3 \
-         where tenant_id = $1 and id = $2 and status = 'active' and password_hash = $4 \
+         where tenant_id = $1 and id = $2 and status = 'active' \
+         and password_version = $4 and password_hash is not null \
          and exists (select 1 from customers c where c.tenant_id = users.tenant_id and c.id = users.customer_id \
                      and c.status not in ('suspended', 'closed')) \
          and exists (select 1 from tenants t where t.id = users.tenant_id and t.status = 'active') \
@@ -105,7 +102,7 @@ pub fn note_login(
     .bind(tenant)
     .bind(user)
     .bind(now)
-    .bind(checked.map(PasswordHash::as_str))
+    .bind(checked_version)
     .must_change("user")
 }
 
@@ -122,11 +119,17 @@ pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &
 }
 
 /// Suspends a user: their sessions have ended with the next request, and resuming does not revive them (R064).
+/// What had ended them before stays; an instant never goes back, whatever a node's clock says.
 #[must_use]
 pub fn suspend(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
     Statement::new(
-        "update users set status = 'suspended', sessions_not_before = $3, sessions_end_reason = 'user_disabled', \
-         updated_at = $3 where tenant_id = $1 and id = $2 returning id",
+        "update users set status = 'suspended', updated_at = $3, \
+         sessions_end_reason = case when sessions_not_before is not null \
+             and (status = 'suspended' or sessions_not_before > $3) then sessions_end_reason \
+             else 'user_disabled' end, \
+         sessions_not_before = case when sessions_not_before is not null \
+             and (status = 'suspended' or sessions_not_before > $3) then sessions_not_before else $3 end \
+         where tenant_id = $1 and id = $2 returning id",
     )
     .bind(tenant)
     .bind(user)

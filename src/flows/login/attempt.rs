@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde_json::json;
+use tracing::warn;
 
 use crate::access_tokens::{Claims, SigningKey};
 use crate::app::SharedApp;
@@ -55,7 +56,7 @@ impl Attempt {
             (Ok(verdict), None) => self.conclude(verdict).await,
             (Ok(_), Some(until)) => self.refuse_locked(until).await,
             (Err(why), _) => {
-                self.give_back().await?;
+                self.give_back().await;
                 Err(not_hashed(why))
             }
         }
@@ -91,10 +92,12 @@ impl Attempt {
         }
     }
 
-    async fn give_back(&self) -> Result<(), Error> {
+    /// Gives the attempt back; if that fails it will count as one that died, which the log says.
+    async fn give_back(&self) {
         let statement = throttles::store::give_back(&self.found.tenant.id, &self.subject, &self.id);
-        self.app.db.apply(statement).await?;
-        Ok(())
+        if let Err(error) = self.app.db.apply(statement).await {
+            warn!(tenant = %self.found.tenant.id, cause = %error, "an attempt was not given back");
+        }
     }
 
     /// The user who may have a session now, or why there is none: for the event, never for the answer.
@@ -135,7 +138,7 @@ impl Attempt {
             Err(Concluded::Unknown(error)) => Err(error),
             // The password was right and the fault is ours: it must not count.
             Err(Concluded::Undone(error)) => {
-                self.give_back().await?;
+                self.give_back().await;
                 Err(error)
             }
         }
@@ -184,7 +187,7 @@ impl Attempt {
             devices::store::note_login(tenant, &user.id, device, request.client.platform.as_deref(), *now)
         });
         Change::new()
-            .with(users::store::note_login(tenant, &user.id, user.password_hash.as_ref(), *now))
+            .with(users::store::note_login(tenant, &user.id, user.password_version, *now))
             .with_all(device)
             .with(sessions::store::insert(tenant, session, &request.client, &change))
             .with(throttles::store::clear(tenant, subject, &change, *now))

@@ -136,7 +136,7 @@ async fn R091_who_or_what_is_suspended_while_the_password_is_hashed_does_not_get
         "update customers set status = 'suspended'",
         "update customers set status = 'closed'",
         "update tenants set status = 'suspended' where slug = 'acme'",
-        "update users set password_hash = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$\
+        "update users set password_version = 2, password_hash = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$\
          bWFkZSB1cCwgYW5kIG5vYm9keSdzIHBhc3N3b3JkLi4'",
         "update users set password_hash = null",
     ] {
@@ -209,4 +209,18 @@ async fn a_fault_of_ours_is_no_failure_of_the_user() {
     app.clock.advance(120_000);
     app.script(&kid(&own)).await;
     app.send(tenant.login(INDIVIDUAL).request()).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R035_logins_at_once_with_a_hash_of_another_cost_all_pass_while_it_is_replaced() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let person = tenant.person(INDIVIDUAL);
+    app.set_hash(person, &SLOW_HASH).await;
+    let call = tenant.login(INDIVIDUAL);
+    for answer in join_all((0..16).map(|_| app.send_apart(&call))).await {
+        answer.unwrap().expect(200);
+    }
+    assert_eq!(app.failures(person).await, 0);
+    assert_eq!(app.event_names(&tenant).await, vec!["authn_login_success"; 16]);
 }
