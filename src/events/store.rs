@@ -9,15 +9,25 @@ use crate::throttles::{Subject, dead_before};
 
 use super::Event;
 
+/// The columns that [`bind_event`] binds, in its order.
+macro_rules! insert_into_events {
+    () => {
+        "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, \
+         reason, request_id, details, personal, salt) "
+    };
+}
+
+macro_rules! event_parameters {
+    () => {
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"
+    };
+}
+
 /// Writes an event.
 #[must_use]
 pub fn insert(tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
     bind_event(
-        Statement::new(
-            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
-             session_id, reason, request_id, details, personal, salt) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        ),
+        Statement::new(concat!(insert_into_events!(), "values (", event_parameters!(), ")")),
         tenant,
         event,
         now,
@@ -34,12 +44,12 @@ pub fn insert_if_locked(
     now: Timestamp,
 ) -> Statement {
     bind_event(
-        Statement::new(
-            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
-             session_id, reason, request_id, details, personal, salt) \
-             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
-             from throttles where tenant_id = $1 and subject = $15 and change_id = $16 and locked_until is not null",
-        ),
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select ",
+            event_parameters!(),
+            " from throttles where tenant_id = $1 and subject = $15 and change_id = $16 and locked_until is not null",
+        )),
         tenant,
         event,
         now,
@@ -59,15 +69,15 @@ pub fn insert_if_dead_attempts_locked(
     now: Timestamp,
 ) -> Statement {
     bind_event(
-        Statement::new(
-            "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, \
-             session_id, reason, request_id, details, personal, salt) \
-             select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
-             from throttles t where t.tenant_id = $1 and t.subject = $15 and t.change_id = $16 \
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select ",
+            event_parameters!(),
+            " from throttles t where t.tenant_id = $1 and t.subject = $15 and t.change_id = $16 \
              and t.locked_until is not null and t.failures - \
              (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $15 and a.reserved_at < $17) \
              < $18",
-        ),
+        )),
         tenant,
         event,
         now,
