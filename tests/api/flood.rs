@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,16 +36,20 @@ impl Drop for Demo {
 
 impl Demo {
     async fn start(data: &Path) -> Self {
-        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (address, operator) = (free(), free());
-        let process = Command::new(env!("CARGO_BIN_EXE_vestibule"))
-            .args(["demo", "--listen", &address.to_string(), "--operator-listen", &operator.to_string()])
+        // Ports that the system gives and nobody can take meanwhile; the demo prints the one it got.
+        let mut process = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"])
             .arg("--data")
             .arg(data)
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let url = lines.find_map(|line| line.trim().strip_prefix("--url http://").map(str::to_owned));
+        let address = url.expect("the demo prints its call").split('/').next().unwrap().parse().unwrap();
+        // Its reader stays until it has printed everything.
+        std::thread::spawn(move || lines.for_each(drop));
         let demo = Self { process, address };
         let begun = Instant::now();
         while demo.get("/readyz").await.is_none() {
