@@ -31,11 +31,14 @@ pub struct Migration {
 }
 
 /// All migrations, in their order: the one place where they are listed.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sql: include_str!("../../migrations/0001_foundation.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "foundation",
+        sql: include_str!("../../migrations/0001_foundation.sql"),
+    },
+    Migration { version: 2, name: "directory", sql: include_str!("../../migrations/0002_directory.sql") },
+];
 
 const BUSY_TABLE: &str = "with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, \
                           autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02)";

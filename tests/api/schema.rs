@@ -7,14 +7,16 @@ use vestibule::db::{Database, MIGRATIONS, Row, Statement};
 use crate::support::{self, migrated_database};
 
 /// Tables that are no tenant's, and why.
-const NO_TENANTS: [(&str, &str); 3] = [
+const NO_TENANTS: [(&str, &str); 4] = [
     ("vestibule_migrations", "which migrations the database has"),
     ("installation", "what the database itself is"),
+    ("operators", "who runs Vestibule, for all tenants"),
     ("tenants", "its id is the tenant_id of all others"),
 ];
 
 /// Indexes that go across tenants, and why.
-const ODD_INDEXES: [(&str, &str, &str); 3] = [
+const ODD_INDEXES: [(&str, &str, &str); 4] = [
+    ("operators", "token_digest", "an operator is nobody's but the installation's"),
     ("tenants", "slug", "a slug is unique everywhere: it stands in the issuer"),
     ("tenant_keys", "tenant_key", "HTTP Basic names a key and no tenant"),
     ("tenant_origins", "origin", "a preflight names an origin and no tenant"),
