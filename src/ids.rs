@@ -101,6 +101,10 @@ id!(
     UserId
 );
 id!(
+    /// An operator: who runs Vestibule.
+    OperatorId
+);
+id!(
     /// A session.
     SessionId
 );
@@ -117,7 +121,7 @@ id!(
     ChangeId
 );
 
-random_id!(TenantId, TenantKeyId, CustomerId, UserId, AttemptId, ChangeId);
+random_id!(TenantId, TenantKeyId, CustomerId, UserId, OperatorId, AttemptId, ChangeId);
 ordered_id!(SessionId, EventId);
 
 /// The tenant under which Vestibule's own events stand. It has no keys, users or issuer.

@@ -13,6 +13,7 @@ pub mod server;
 pub mod upkeep;
 
 // The API by audience: each brings its own routes.
+pub mod directory_api;
 pub mod operator_api;
 pub mod public_api;
 pub mod sessions_api;
@@ -33,6 +34,7 @@ pub mod customers;
 pub mod devices;
 pub mod events;
 pub mod installation;
+pub mod operators;
 pub mod sessions;
 pub mod signing_keys;
 pub mod tenants;

@@ -81,6 +81,7 @@ pub struct MasterKey {
     id: String,
     refresh_mac: hmac::Key,
     name_mac: hmac::Key,
+    cursor_mac: hmac::Key,
     columns: RandomizedNonceKey,
 }
 
@@ -232,6 +233,7 @@ impl MasterKey {
             id: id.to_owned(),
             refresh_mac: hmac::Key::new(hmac::HMAC_SHA256, &*derive("refresh-token")?),
             name_mac: hmac::Key::new(hmac::HMAC_SHA256, &*derive("throttled-name")?),
+            cursor_mac: hmac::Key::new(hmac::HMAC_SHA256, &*derive("cursor")?),
             columns: RandomizedNonceKey::new(&AES_256_GCM, &*derive("sealed-column")?)
                 .map_err(|_| anyhow::anyhow!("the column key is refused"))?,
         })
@@ -253,6 +255,18 @@ impl MasterKey {
     #[must_use]
     pub fn refresh_mac_holds(&self, message: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.refresh_mac, message, tag).is_ok()
+    }
+
+    /// HMAC-SHA-256 under the cursors' key (R056).
+    #[must_use]
+    pub fn cursor_mac(&self, message: &[u8]) -> hmac::Tag {
+        hmac::sign(&self.cursor_mac, message)
+    }
+
+    /// Whether the tag is the one of the message, in constant time.
+    #[must_use]
+    pub fn cursor_mac_holds(&self, message: &[u8], tag: &[u8]) -> bool {
+        hmac::verify(&self.cursor_mac, message, tag).is_ok()
     }
 
     /// What stands in the database for a name that nobody has: people type passwords there (R143).

@@ -21,6 +21,7 @@ use crate::config::{self, Config, Origin};
 use crate::customers::store::NewCustomer;
 use crate::customers::{CustomerKind, CustomerStatus};
 use crate::db::{Access, Database};
+use crate::events::Actor;
 use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::installation;
@@ -257,6 +258,7 @@ async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow:
         customers: &customers,
         users: &users,
         also: vec![installation::store::mark_demo()],
+        actor: Actor::Operator(None),
     };
     create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
     Ok(true)

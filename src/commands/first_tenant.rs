@@ -16,6 +16,7 @@ use crate::access_tokens::{Algorithm, TokenType};
 use crate::clock::Clock;
 use crate::config::{Config, Origin};
 use crate::db::Database;
+use crate::events::Actor;
 use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::passwords::{MAX_PASSWORD_BYTES, hash_blocking, normalise};
@@ -210,6 +211,7 @@ impl Planned {
             customers: &[],
             users: &[admin],
             also: self.origins.iter().map(|origin| insert_origin(&tenant, origin.as_str())).collect(),
+            actor: Actor::Operator(None),
         };
         create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
         Ok(Made { planned: self, public_url, tenant, house, user, keys })
@@ -262,6 +264,7 @@ pub(super) fn explain(error: crate::error::Error) -> anyhow::Error {
                 errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
             anyhow::anyhow!(problems.join("; "))
         }
+        Error::Conflict(problem) => anyhow::anyhow!("{} {}", problem.field, problem.message),
         Error::Internal(cause) | Error::Unavailable(cause) => cause,
         other => other.into(),
     }

@@ -32,11 +32,7 @@ pub struct Migration {
 
 /// All migrations, in their order: the one place where they are listed.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "foundation",
-        sql: include_str!("../../migrations/0001_foundation.sql"),
-    },
+    Migration { version: 1, name: "foundation", sql: include_str!("../../migrations/0001_foundation.sql") },
     Migration { version: 2, name: "directory", sql: include_str!("../../migrations/0002_directory.sql") },
 ];
 

@@ -8,7 +8,7 @@ pub mod store;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::ids::{SessionId, UserId};
+use crate::ids::{CustomerId, OperatorId, SessionId, TenantKeyId, UserId};
 use crate::users::{User, UserKind};
 
 /// What happened, in the words of the OWASP logging vocabulary.
@@ -20,15 +20,82 @@ pub enum EventName {
     AuthnLoginFail,
     /// A name was locked; the failures have events of their own.
     AuthnLoginLock,
+    /// A user's first login from this device (R012).
+    AuthnLoginNewDevice,
+    /// A password was set or changed; the details say by what.
+    AuthnPasswordChange,
+    AuthnPasswordChangeFail,
+    /// Somebody asked for a secret that sets a new password.
+    AuthnPasswordResetRequest,
     /// A session's end; the reason says which.
     SessionExpired,
+    CustomerCreated,
+    CustomerUpdated,
+    /// Another status; the details say which, from what.
+    CustomerStatusChanged,
+    CustomerErased,
     UserCreated,
+    UserUpdated,
+    UserStatusChanged,
+    UserErased,
+    UsersImported,
+    UsersExported,
+    /// Other roles; the details have both lists.
+    PrivilegePermissionsChanged,
     TenantCreated,
+    /// Other settings or another name.
+    TenantUpdated,
+    TenantStatusChanged,
+    TenantKeyCreated,
+    TenantKeyRevoked,
+    SigningKeyCreated,
+    SigningKeyRetired,
+    OperatorCreated,
+    OperatorRevoked,
     /// What was refused before any tenant was known, counted by the minute.
     RefusalsSummary,
 }
 
 impl EventName {
+    /// All of them, in the order of their docs.
+    pub const ALL: [Self; 29] = [
+        Self::AuthnLoginSuccess,
+        Self::AuthnLoginFail,
+        Self::AuthnLoginLock,
+        Self::AuthnLoginNewDevice,
+        Self::AuthnPasswordChange,
+        Self::AuthnPasswordChangeFail,
+        Self::AuthnPasswordResetRequest,
+        Self::SessionExpired,
+        Self::CustomerCreated,
+        Self::CustomerUpdated,
+        Self::CustomerStatusChanged,
+        Self::CustomerErased,
+        Self::UserCreated,
+        Self::UserUpdated,
+        Self::UserStatusChanged,
+        Self::UserErased,
+        Self::UsersImported,
+        Self::UsersExported,
+        Self::PrivilegePermissionsChanged,
+        Self::TenantCreated,
+        Self::TenantUpdated,
+        Self::TenantStatusChanged,
+        Self::TenantKeyCreated,
+        Self::TenantKeyRevoked,
+        Self::SigningKeyCreated,
+        Self::SigningKeyRetired,
+        Self::OperatorCreated,
+        Self::OperatorRevoked,
+        Self::RefusalsSummary,
+    ];
+
+    /// The event of this word.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+
     /// The word in the `name` column.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -36,16 +103,41 @@ impl EventName {
             Self::AuthnLoginSuccess => "authn_login_success",
             Self::AuthnLoginFail => "authn_login_fail",
             Self::AuthnLoginLock => "authn_login_lock",
+            Self::AuthnLoginNewDevice => "authn_login_new_device",
+            Self::AuthnPasswordChange => "authn_password_change",
+            Self::AuthnPasswordChangeFail => "authn_password_change_fail",
+            Self::AuthnPasswordResetRequest => "authn_password_reset_request",
             Self::SessionExpired => "session_expired",
+            Self::CustomerCreated => "customer_created",
+            Self::CustomerUpdated => "customer_updated",
+            Self::CustomerStatusChanged => "customer_status_changed",
+            Self::CustomerErased => "customer_erased",
             Self::UserCreated => "user_created",
+            Self::UserUpdated => "user_updated",
+            Self::UserStatusChanged => "user_status_changed",
+            Self::UserErased => "user_erased",
+            Self::UsersImported => "users_imported",
+            Self::UsersExported => "users_exported",
+            Self::PrivilegePermissionsChanged => "privilege_permissions_changed",
             Self::TenantCreated => "tenant_created",
+            Self::TenantUpdated => "tenant_updated",
+            Self::TenantStatusChanged => "tenant_status_changed",
+            Self::TenantKeyCreated => "tenant_key_created",
+            Self::TenantKeyRevoked => "tenant_key_revoked",
+            Self::SigningKeyCreated => "signing_key_created",
+            Self::SigningKeyRetired => "signing_key_retired",
+            Self::OperatorCreated => "operator_created",
+            Self::OperatorRevoked => "operator_revoked",
             Self::RefusalsSummary => "input_refusals_summary",
         }
     }
 
     const fn outcome(self) -> &'static str {
         match self {
-            Self::AuthnLoginFail | Self::AuthnLoginLock | Self::RefusalsSummary => "failure",
+            Self::AuthnLoginFail
+            | Self::AuthnLoginLock
+            | Self::AuthnPasswordChangeFail
+            | Self::RefusalsSummary => "failure",
             _ => "success",
         }
     }
@@ -58,8 +150,10 @@ pub enum Actor<'a> {
     User(&'a UserId),
     /// A tenant's own user.
     Staff(&'a UserId),
-    /// Whoever runs a command.
-    Operator,
+    /// A tenant's server, by its backend key.
+    Backend(&'a TenantKeyId),
+    /// Who runs Vestibule: by token, or `None` at the command line.
+    Operator(Option<&'a OperatorId>),
     /// Vestibule by itself, as time passes.
     System,
     /// Nobody we know: a failed login's caller.
@@ -79,7 +173,8 @@ impl<'a> Actor<'a> {
         match self {
             Self::User(_) => "user",
             Self::Staff(_) => "staff",
-            Self::Operator => "operator",
+            Self::Backend(_) => "backend",
+            Self::Operator(_) => "operator",
             Self::System => "system",
             Self::Unknown => "unknown",
         }
@@ -88,6 +183,8 @@ impl<'a> Actor<'a> {
     fn id(&self) -> Option<&str> {
         match self {
             Self::User(id) | Self::Staff(id) => Some(id.as_str()),
+            Self::Backend(key) => Some(key.as_str()),
+            Self::Operator(id) => id.map(OperatorId::as_str),
             _ => None,
         }
     }
@@ -100,6 +197,8 @@ pub struct Event<'a> {
     pub actor: Actor<'a>,
     /// To whom it was done; `None` where no user is known.
     pub user: Option<&'a UserId>,
+    /// To which customer; `None` where the event is not about one.
+    pub customer: Option<&'a CustomerId>,
     /// With which session; `None` where there is none.
     pub session: Option<&'a SessionId>,
     /// A word from a closed list: why.
@@ -114,7 +213,8 @@ impl<'a> Event<'a> {
     /// An event with no more to it; what else is known is set field by field.
     #[must_use]
     pub fn new(name: EventName, actor: Actor<'a>) -> Self {
-        Self { name, actor, user: None, session: None, reason: None, client: None, details: json!({}) }
+        let details = json!({});
+        Self { name, actor, user: None, customer: None, session: None, reason: None, client: None, details }
     }
 
     /// The personal part: address, agent, device.

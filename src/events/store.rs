@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
 use crate::ids::{ChangeId, EventId, TenantId};
-use crate::secrets::random;
+use crate::secrets::{random, sha256};
 use crate::throttles::{Subject, dead_before};
 
 use super::Event;
@@ -12,14 +12,14 @@ use super::Event;
 /// The columns that [`bind_event`] binds, in its order.
 macro_rules! insert_into_events {
     () => {
-        "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, session_id, \
-         reason, request_id, details, personal, salt) "
+        "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, \
+         session_id, reason, request_id, details, personal, personal_digest, salt) "
     };
 }
 
 macro_rules! event_parameters {
     () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14"
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16"
     };
 }
 
@@ -48,7 +48,7 @@ pub fn insert_if_locked(
             insert_into_events!(),
             "select ",
             event_parameters!(),
-            " from throttles where tenant_id = $1 and subject = $15 and change_id = $16 and locked_until is not null",
+            " from throttles where tenant_id = $1 and subject = $17 and change_id = $18 and locked_until is not null",
         )),
         tenant,
         event,
@@ -73,10 +73,10 @@ pub fn insert_if_dead_attempts_locked(
             insert_into_events!(),
             "select ",
             event_parameters!(),
-            " from throttles t where t.tenant_id = $1 and t.subject = $15 and t.change_id = $16 \
+            " from throttles t where t.tenant_id = $1 and t.subject = $17 and t.change_id = $18 \
              and t.locked_until is not null and t.failures - \
-             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $15 and a.reserved_at < $17) \
-             < $18",
+             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $17 and a.reserved_at < $19) \
+             < $20",
         )),
         tenant,
         event,
@@ -89,6 +89,10 @@ pub fn insert_if_dead_attempts_locked(
 }
 
 fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
+    let personal = event.personal().map(|personal| personal.to_string());
+    let salt = random::<16>();
+    // What is sealed of the personal part; it stays when a person is erased, and the salt goes.
+    let digest = personal.as_ref().map(|personal| sha256(&[&salt, personal.as_bytes()].concat()));
     statement
         .bind(tenant)
         .bind(&EventId::at(now))
@@ -98,10 +102,12 @@ fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: T
         .bind(event.actor.kind())
         .bind(event.actor.id())
         .bind(event.user)
+        .bind(event.customer)
         .bind(event.session)
         .bind(event.reason)
         .bind(event.client.map(|client| client.request_id.as_str()))
         .bind(event.details.to_string())
-        .bind(event.personal().map(|personal| personal.to_string()))
-        .bind(random::<16>().as_slice())
+        .bind(personal)
+        .bind(digest.as_ref().map(<[u8; 32]>::as_slice))
+        .bind(salt.as_slice())
 }

@@ -31,6 +31,8 @@ pub struct NewTenant<'a> {
     pub users: &'a [CreateUser<'a>],
     /// What else becomes true with it.
     pub also: Vec<Statement>,
+    /// Who makes it.
+    pub actor: Actor<'a>,
 }
 
 /// Makes a tenant; its first signing key signs from now on.
@@ -51,7 +53,7 @@ pub async fn create_tenant(
     };
     let event = Event {
         details: json!({ "slug": new.slug, "settings": new.settings }),
-        ..Event::new(EventName::TenantCreated, Actor::Operator)
+        ..Event::new(EventName::TenantCreated, new.actor)
     };
     let customers = std::iter::once(&house).chain(new.customers);
     let change = Change::new()
@@ -60,17 +62,17 @@ pub async fn create_tenant(
         .with(tenants::store::set_first_signing_key(&new.id, &key.kid, now))
         .with_all(new.keys.iter().map(|key| tenants::store::insert_key(&new.id, key, now)))
         .with_all(customers.map(|customer| customers::store::insert(&new.id, customer, now)))
-        .with_all(new.users.iter().flat_map(|user| statements(&new.id, user, now)))
+        .with_all(new.users.iter().flat_map(|user| statements(&new.id, user, new.actor, now)))
         .with(events::store::insert(&new.id, &event, now))
         .with_all(new.also);
     match db.apply(change).await {
         Ok(_) => Ok(()),
         Err(DbError::Refused("slug")) => {
             let problem = format!("{} is or was another tenant's (or its id is); take another", new.slug);
-            Err(Error::invalid("slug", problem))
+            Err(Error::conflict("slug", problem))
         }
         Err(DbError::Refused("tenant key")) => {
-            Err(Error::invalid("tenantKey", "is another tenant's; take another"))
+            Err(Error::conflict("tenantKey", "is another key's; take another"))
         }
         Err(error) => Err(refusal(error)),
     }

@@ -24,17 +24,24 @@ pub async fn create_user(
     db: &Database,
     tenant: &TenantId,
     new: &CreateUser<'_>,
+    actor: Actor<'_>,
     now: Timestamp,
 ) -> Result<(), Error> {
-    db.apply(Change::new().with_all(statements(tenant, new, now))).await.map(drop).map_err(refusal)
+    db.apply(Change::new().with_all(statements(tenant, new, actor, now))).await.map(drop).map_err(refusal)
 }
 
 /// What makes a user, to stand in a change beside what else becomes true with it.
-pub(super) fn statements(tenant: &TenantId, new: &CreateUser<'_>, now: Timestamp) -> Vec<Statement> {
+pub(super) fn statements(
+    tenant: &TenantId,
+    new: &CreateUser<'_>,
+    actor: Actor<'_>,
+    now: Timestamp,
+) -> Vec<Statement> {
     let event = Event {
         user: Some(new.user.id),
+        customer: Some(new.user.customer_id),
         details: json!({ "kind": new.user.kind.as_str(), "roles": new.user.roles }),
-        ..Event::new(EventName::UserCreated, Actor::Operator)
+        ..Event::new(EventName::UserCreated, actor)
     };
     let email = new.email_name.as_ref().filter(|email| **email != new.username);
     let mut statements = vec![
@@ -50,7 +57,7 @@ pub(super) fn statements(tenant: &TenantId, new: &CreateUser<'_>, now: Timestamp
 pub(super) fn refusal(error: DbError) -> Error {
     match error {
         DbError::Refused(field @ ("username" | "email" | "user id" | "customer id")) => {
-            Error::invalid(field, "is taken; choose another")
+            Error::conflict(field, "is taken; choose another")
         }
         other => other.into(),
     }

@@ -1,6 +1,7 @@
 //! Flows: what happens as one, one file each, with its one reading query.
 
 mod authenticate;
+mod authenticate_backend;
 mod create_tenant;
 mod create_user;
 mod end_session;
@@ -8,6 +9,7 @@ mod find_session;
 mod login;
 
 pub use authenticate::{Authenticated, authenticate};
+pub use authenticate_backend::authenticate_backend;
 pub use create_tenant::{NewTenant, create_tenant};
 pub use create_user::{CreateUser, create_user};
 pub use end_session::{Ended, end_session};

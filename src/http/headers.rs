@@ -7,6 +7,11 @@ use axum::http::header::{AUTHORIZATION, CONNECTION, ORIGIN, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
 use crate::app::App;
 use crate::client::{Client, ClientAddress, WebOrigin};
 use crate::error::{Error, FieldError, TenantProblem};
@@ -194,6 +199,25 @@ pub fn tenant(headers: &HeaderMap) -> Result<TenantName, Error> {
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+}
+
+/// X-Tenant-ID where it may be left out: `None` without it; unreadable is a tenant that nobody knows.
+pub fn maybe_tenant(headers: &HeaderMap) -> Result<Option<TenantName>, Error> {
+    if headers.contains_key(TENANT_ID) { tenant(headers).map(Some) } else { Ok(None) }
+}
+
+/// Name and password of HTTP Basic (RFC 7617): `None` without the header, with another scheme, or where they cannot
+/// be anybody's.
+#[must_use]
+pub fn basic(headers: &HeaderMap) -> Option<(String, SecretString)> {
+    let (scheme, credentials) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") || credentials.len() > 4 * MAX_BYTES {
+        return None;
+    }
+    let bytes = Zeroizing::new(STANDARD.decode(credentials.trim_matches(' ')).ok()?);
+    let (name, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
+    let fits = |text: &str| (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(is_unfit);
+    (fits(name) && fits(password)).then(|| (name.to_owned(), SecretString::from(password)))
 }
 
 /// A browser's Origin, as it is.

@@ -2,6 +2,7 @@
 //! refusals, CORS, panics, and what is refused before any route is looked for.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::ids::{TenantId, random_uuid};
 
 use super::envelope::{Refusal, render};
+use super::query::QueryNames;
 use super::{cors, headers};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,14 +66,18 @@ pub async fn answer(State(app): State<SharedApp>, mut request: Request, next: Ne
 
 /// Refuses what no route should see: a header twice, credentials in the URL, a path that proxies and we
 /// might read differently.
-pub async fn refuse_the_odd(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
-    match check(&request, &app) {
+pub async fn refuse_the_odd(
+    State((app, queries)): State<(SharedApp, Arc<QueryNames>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check(&request, &app, &queries) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn check(request: &Request, app: &App) -> Result<(), Error> {
+fn check(request: &Request, app: &App, queries: &QueryNames) -> Result<(), Error> {
     let peer = headers::peer(request.extensions());
     headers::check(request.headers(), app.options.trusts(peer))?;
     let path = request.uri().path();
@@ -80,8 +86,8 @@ fn check(request: &Request, app: &App) -> Result<(), Error> {
     if climbs || path.contains(['%', ';', '\\']) || path.contains("//") {
         return Err(Error::NotFound);
     }
-    if path.starts_with("/api/") && request.uri().query().is_some_and(|query| !query.is_empty()) {
-        return Err(Error::malformed("query", "must be empty: this call has no query parameters"));
+    if ["/api/", "/operator/"].iter().any(|prefix| path.starts_with(prefix)) {
+        queries.check(request)?;
     }
     Ok(())
 }
@@ -194,7 +200,7 @@ fn count_refusal(app: &App, error: &Error) {
         | Error::TooLarge { .. }
         | Error::MediaType
         | Error::Timeout => &app.refusals.malformed,
-        Error::Tenant(_) => &app.refusals.tenant,
+        Error::Tenant(_) | Error::BackendKey => &app.refusals.tenant,
         Error::Overloaded { .. } | Error::Unavailable(_) => &app.refusals.unavailable,
         _ => return,
     };

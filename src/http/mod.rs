@@ -5,4 +5,6 @@ pub mod envelope;
 pub mod headers;
 pub mod json;
 pub mod middleware;
+pub mod paging;
 pub mod paths;
+pub mod query;

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Response};
 use axum::response::{IntoResponse, Redirect};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
-use utoipa_swagger_ui::Config;
+use utoipa_swagger_ui::{Config, Url};
 
 use crate::app::SharedApp;
 use crate::error::Error;
@@ -19,23 +19,26 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
                       img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The document and its page; for the operator always, in public where `public_docs` is set.
-pub fn router(document: &OpenApi) -> Router<SharedApp> {
-    let json: Arc<str> = document.to_json().unwrap_or_default().into();
-    let config = Arc::new(
-        Config::from("/openapi.json").try_it_out_enabled(true).deep_linking(true).validator_url("none"),
-    );
+/// The documents, by their paths, and their page; for the operator always, in public where `public_docs` is set.
+pub fn router(documents: &[(&'static str, &OpenApi)]) -> Router<SharedApp> {
+    let paths = documents.iter().map(|(path, _)| Url::from(*path));
+    let config =
+        Arc::new(Config::new(paths).try_it_out_enabled(true).deep_linking(true).validator_url("none"));
     let page = move |Path(file): Path<String>| {
         let config = config.clone();
         async move { asset(&file, config) }
     };
-    let document = move || {
-        let json = json.clone();
-        async move { ([(CONTENT_TYPE, "application/json")], json.to_string()) }
-    };
-    Router::new()
+    let mut router = Router::new();
+    for (path, document) in documents {
+        let json: Arc<str> = document.to_json().unwrap_or_default().into();
+        let answer = move || {
+            let json = json.clone();
+            async move { ([(CONTENT_TYPE, "application/json")], json.to_string()) }
+        };
+        router = router.route(path, get(answer));
+    }
+    router
         .route("/", get(|| async { Redirect::temporary("/docs") }))
-        .route("/openapi.json", get(document))
         .route("/docs", get(|| async { Redirect::permanent("/docs/index.html") }))
         .route("/docs/", get(|| async { Redirect::permanent("/docs/index.html") }))
         .route("/docs/{*file}", get(page))

@@ -51,7 +51,8 @@ impl Person {
     }
 }
 
-/// Puts the example of an operation's 200 (and of its request) where it belongs.
+/// Puts the example of an operation's 200 (and of its request) where it belongs. An operation that is not here has
+/// its examples from its handler.
 pub fn add(operation: &mut Operation, family: Option<Family>) {
     let id = operation.operation_id.clone().unwrap_or_default();
     if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, family) {
@@ -63,8 +64,8 @@ pub fn add(operation: &mut Operation, family: Option<Family>) {
 
 fn set_example<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: Option<&Value>) {
     for content in contents {
-        if let RefOr::T(content) = content {
-            content.example = example.cloned();
+        if let (RefOr::T(content), Some(example)) = (content, example) {
+            content.example = Some(example.clone());
         }
     }
 }

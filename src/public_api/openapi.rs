@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the handlers say of themselves, and what is the same for all of them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -21,25 +23,38 @@ const DESCRIPTION: &str = "Vestibule keeps a tenant's customer sessions: who is 
     `data.errorType` out of one list: the enum of that property in the schema `Error`. Each operation has an example of \
     every error that it may answer.";
 
-/// Which errors any call may answer, by status; `body` ones only where there is a body.
-const ALWAYS: [u16; 6] = [400, 404, 405, 500, 503, 408];
+const OPERATORS: &str = "What operators call, on the operator's listener: tenants, their keys, operators. The command \
+    line does the same on the database itself, also when no server runs.\n\nEnvelope and errors are those of the API \
+    for tenants.";
+
+/// Which errors any call may answer, by status.
+const ALWAYS: [u16; 5] = [400, 404, 405, 500, 503];
+
+/// Whom a document is for: each listener has its own routes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// Customers' apps, and tenants' staff and backends.
+    Tenants,
+    /// Who runs Vestibule.
+    Operators,
+}
 
 /// Finishes the document that the routers collected.
 #[must_use]
-pub fn finish(mut document: OpenApi) -> OpenApi {
-    let mut info = Info::new("Vestibule", env!("CARGO_PKG_VERSION"));
-    info.description = Some(DESCRIPTION.to_owned());
+pub fn finish(mut document: OpenApi, audience: Audience) -> OpenApi {
+    let (title, description) = match audience {
+        Audience::Tenants => ("Vestibule", DESCRIPTION),
+        Audience::Operators => ("Vestibule for operators", OPERATORS),
+    };
+    let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
+    info.description = Some(description.to_owned());
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
     document.servers = Some(vec![Server::new("/")]);
-    document.tags = Some(tags());
     let components = document.components.get_or_insert_with(Components::new);
-    components.add_security_scheme(
-        "accessToken",
-        SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()),
-    );
+    add_security_schemes(components, audience);
     components.schemas.insert("Error".to_owned(), error_schema());
     name_the_data(components);
     for (path, item) in &mut document.paths.paths {
@@ -47,14 +62,51 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         for operation in operations(item) {
             if let Some(family) = family {
                 place_in_family(operation, family, path);
+            } else if asks_for(operation, "accessToken") || asks_for(operation, "backendKey") {
+                let header = header(
+                    "X-Tenant-ID",
+                    false,
+                    "The tenant's slug or UUID; required beside an access token.",
+                    "tenant-demo-001",
+                );
+                operation.parameters.get_or_insert_default().push(header.into());
             }
-            add_errors(operation);
-            examples::add(operation, family);
+            add_errors(operation, path);
+            examples::add(operation, family.filter(|_| path.contains("/sessions")));
             // What asks for no token says so, for readers that would take silence for an oversight.
             operation.security.get_or_insert_default();
         }
     }
+    document.tags = Some(tags(&document));
     document
+}
+
+fn add_security_schemes(components: &mut Components, audience: Audience) {
+    let http = |scheme: HttpAuthScheme, description: &str| {
+        HttpBuilder::new().scheme(scheme).description(Some(description))
+    };
+    let mut add = |name: &str, scheme: HttpBuilder| {
+        components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
+    };
+    match audience {
+        Audience::Tenants => {
+            let token = "A user's access token, or that of staff with a role.";
+            add("accessToken", http(HttpAuthScheme::Bearer, token).bearer_format("JWT"));
+            add(
+                "backendKey",
+                http(HttpAuthScheme::Basic, "tenantKey and tenantSecret of a key of purpose `backend`."),
+            );
+        }
+        Audience::Operators => {
+            add("operatorToken", http(HttpAuthScheme::Bearer, "An operator's token: `vop1.…`."));
+        }
+    }
+}
+
+/// Whether an operation takes this kind of credential.
+fn asks_for(operation: &Operation, scheme: &str) -> bool {
+    let requirements = serde_json::to_value(&operation.security).unwrap_or_default();
+    requirements.as_array().is_some_and(|all| all.iter().any(|one| one.get(scheme).is_some()))
 }
 
 /// Lets each `Success_X` refer to `X` for its data, which utoipa copies into it: clients that are made from the
@@ -70,23 +122,44 @@ fn name_the_data(components: &mut Components) {
     }
 }
 
-fn tags() -> Vec<Tag> {
+/// The tags that the document's operations have, described.
+fn tags(document: &OpenApi) -> Vec<Tag> {
+    let used: BTreeSet<&String> = document
+        .paths
+        .paths
+        .values()
+        .flat_map(|item| [&item.get, &item.put, &item.post, &item.patch, &item.delete])
+        .flatten()
+        .flat_map(|operation| operation.tags.iter().flatten())
+        .collect();
     let describe = |name: &str, description: &str| {
         let mut tag = Tag::new(name);
         tag.description = Some(description.to_owned());
         tag
     };
-    vec![
+    let all = [
         describe("Individual customers", "Sessions of individuals' users."),
         describe("Organizations", "Sessions of business customers' users."),
         describe("Staff", "Sessions of the tenant's own users."),
         describe("Issuer", "What a verifier of access tokens fetches."),
+        describe("Registration", "New customers with their first user."),
+        describe("Customers", "Individuals and organizations, for the tenant's backend and staff."),
+        describe("Users", "Who logs in for a customer, and the tenant's staff; for its backend and staff."),
+        describe("Credentials", "Passwords: changed, set, reset."),
+        describe("Events", "What happened in the tenant, for its backend."),
+        describe("Tenants", "The fintechs whose customers log in here, and their settings."),
+        describe("Tenant keys", "What a tenant's apps and backends show."),
+        describe("Signing keys", "What a tenant's access tokens are signed with."),
+        describe("Operators", "Who runs Vestibule, each by a token."),
         describe("Health", "For load balancers and orchestrators."),
-    ]
+    ];
+    all.into_iter().filter(|tag| used.contains(&tag.name)).collect()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut)
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
+        .into_iter()
+        .filter_map(Option::as_mut)
 }
 
 /// A family's operation: its own id and tag, the path's ids, the headers of the call.
@@ -96,11 +169,13 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
         Family::Organization => ("Organization", "Organizations"),
         Family::Admin => ("Staff", "Staff"),
     };
-    let login = operation.request_body.is_some();
+    let login = is_login(operation, path);
     if let Some(id) = &mut operation.operation_id {
         id.push_str(suffix);
     }
-    operation.tags = Some(vec![tag.to_owned()]);
+    if path.contains("/sessions") {
+        operation.tags = Some(vec![tag.to_owned()]);
+    }
     let mut parameters = vec![
         path_id(
             owner_name(family),
@@ -163,16 +238,30 @@ fn header(name: &str, required: bool, description: &str, example: &str) -> utoip
         .build()
 }
 
-/// The statuses of `docs/errors.md`, with an example of every error that has one of them.
-fn add_errors(operation: &mut Operation) {
-    let login = operation.request_body.is_some();
-    let bearer = operation.security.is_some();
-    let applies = |error: &Error| match error.parts().0 {
-        401 if login => matches!(error, Error::Authentication { .. } | Error::Locked { .. }),
-        401 => bearer && matches!(error, Error::Token(_)),
-        403 => login || bearer,
-        408 | 413 | 415 => login,
-        status => ALWAYS.contains(&status),
+/// Whether it is the call that opens a session.
+fn is_login(operation: &Operation, path: &str) -> bool {
+    path.ends_with("/sessions") && operation.request_body.is_some() && operation.security.is_none()
+}
+
+/// The statuses of `docs/errors.md`, with an example of every error that has one of them. What only some calls answer
+/// (409; a password's 401 and 403) their handlers name by its status.
+fn add_errors(operation: &mut Operation, path: &str) {
+    let named = |status: &str| operation.responses.responses.contains_key(status);
+    let password = is_login(operation, path) || named("401");
+    let body = operation.request_body.is_some();
+    let (token, backend) = (asks_for(operation, "accessToken"), asks_for(operation, "backendKey"));
+    let operator = asks_for(operation, "operatorToken");
+    let conflict = named("409");
+    let tenant = is_login(operation, path) || token || backend || named("403");
+    let applies = |error: &Error| match error {
+        Error::Authentication { .. } | Error::Locked { .. } => password,
+        Error::Token(_) => token || operator,
+        Error::BackendKey => backend,
+        Error::Tenant(_) => tenant,
+        Error::Forbidden { .. } => token && backend,
+        Error::Conflict(_) => conflict,
+        Error::Timeout | Error::TooLarge { .. } | Error::MediaType => body,
+        error => ALWAYS.contains(&error.parts().0),
     };
     let mut by_status: std::collections::BTreeMap<u16, Vec<(Error, &str)>> =
         std::collections::BTreeMap::new();

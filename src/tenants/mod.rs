@@ -4,7 +4,7 @@ mod keys;
 mod settings;
 pub mod store;
 
-pub use keys::{KeyPurpose, NewTenantKey, TenantKey, secret_digest};
+pub use keys::{KeyPurpose, NewTenantKey, TenantKey, no_key_opens, secret_digest};
 pub use settings::{Family, Lifetimes, Profile, Settings};
 
 use crate::clock::Timestamp;

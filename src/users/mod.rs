@@ -47,6 +47,29 @@ pub struct Phone {
     pub number: String,
 }
 
+/// What a role lets staff do. Other roles of staff are free words, as customers' are, and permit nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StaffRole {
+    /// Manages customers, users and their credentials, and all that the others may.
+    Admin,
+    /// Manages users' sessions, and reads.
+    Operator,
+    /// Reads.
+    Viewer,
+}
+
+impl StaffRole {
+    /// The word in `roles`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "ADMIN",
+            Self::Operator => "OPERATOR",
+            Self::Viewer => "VIEWER",
+        }
+    }
+}
+
 /// A user with their customer, as a login or a session's caller needs them.
 #[derive(Clone, Debug)]
 pub struct User {
@@ -126,6 +149,12 @@ impl User {
     #[must_use]
     pub fn may_log_in(&self) -> bool {
         self.active && self.customer_status.admits()
+    }
+
+    /// Whether the user is staff *and* has this role: kind alone permits nothing, nor does a customer's word.
+    #[must_use]
+    pub fn has_staff_role(&self, role: StaffRole) -> bool {
+        self.kind == UserKind::Staff && self.roles.iter().any(|own| own == role.as_str())
     }
 
     /// The one family whose routes this user logs in by.

@@ -231,6 +231,7 @@ fn a_store_writes_only_its_own_tables() {
             "installation" => &["installation"],
             "sessions" => &["sessions"],
             "signing_keys" => &["signing_keys"],
+            "operators" => &["operators"],
             other => panic!("{other}: say which tables it owns"),
         }
     };
@@ -261,6 +262,8 @@ fn R048_a_store_function_takes_a_tenant() {
         ("tenants", "find", "it finds the tenant, by the name a request gives it"),
         ("tenants", "find_origin", "a preflight names no tenant"),
         ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
+        ("operators", "find_by_token", "an operator is no tenant's"),
+        ("operators", "insert", "an operator is no tenant's"),
         ("installation", "mark_demo", "the database's own"),
         ("installation", "find_demo", "the database's own"),
         ("installation", "find_any_tenant", "the database's own: is there any?"),
@@ -290,7 +293,8 @@ fn R048_a_store_function_takes_a_tenant() {
 #[test]
 fn axum_is_known_at_the_edge_only() {
     let edge = [
-        "callers.rs",
+        "callers",
+        "directory_api",
         "http",
         "listeners",
         "operator_api",

@@ -76,7 +76,7 @@ async fn every_operation_answers_its_example_on_the_demo() {
     let shown =
         |operation: &Value| operation["responses"]["200"]["content"]["application/json"]["example"].clone();
     let mut logins = 0;
-    for (name, login) in operations.iter().filter(|(_, operation)| operation["requestBody"].is_object()) {
+    for (name, login) in operations.iter().filter(|(name, _)| name.ends_with("/sessions")) {
         let (status, answer) = try_it_out(&base, name, login, "", "").await;
         assert_eq!(status, 200, "{name}: {answer}");
         is_shown(name, &shown(login), &answer);
@@ -95,7 +95,10 @@ async fn every_operation_answers_its_example_on_the_demo() {
         logins += 1;
     }
     assert_eq!(logins, 3);
-    for (name, operation) in operations.iter().filter(|(name, _)| !name.contains("{userId}")) {
+    let open = |operation: &Value| {
+        operation["security"] == serde_json::json!([]) && operation["requestBody"].is_null()
+    };
+    for (name, operation) in operations.iter().filter(|(_, operation)| open(operation)) {
         let (status, answer) = try_it_out(&base, name, operation, "", "").await;
         assert_eq!(status, 200, "{name}: {answer}");
         is_shown(name, &shown(operation), &answer);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use vestibule::error::errors_document;
-use vestibule::server::openapi;
+use vestibule::server::{openapi, operator_openapi};
 
 use super::requirements;
 
@@ -22,10 +22,16 @@ fn docs_openapi_json_is_what_the_handlers_say() {
     is_current("openapi.json", &format!("{}\n", openapi().to_pretty_json().unwrap()));
 }
 
+#[test]
+fn docs_openapi_operator_json_is_what_the_handlers_say() {
+    is_current("openapi-operator.json", &format!("{}\n", operator_openapi().to_pretty_json().unwrap()));
+}
+
 /// Numbers and names of papers that only we have say nothing to whoever calls.
 #[test]
 fn what_a_client_reads_names_no_paper_of_ours() {
-    for text in [openapi().to_pretty_json().unwrap(), errors_document()] {
+    let operators = operator_openapi().to_pretty_json().unwrap();
+    for text in [openapi().to_pretty_json().unwrap(), operators, errors_document()] {
         for name in ["contract.md", "design.md", "security.md", "contract-notes", "docs/"] {
             assert!(!text.contains(name), "{name} in a client's text");
         }

@@ -8,13 +8,18 @@ mod page;
 mod requirements;
 
 use serde_json::Value;
-use vestibule::server::{openapi, operator_router};
+use vestibule::server::{openapi, operator_openapi, operator_router};
 use vestibule::telemetry::metrics;
 
 use crate::support::app::{TestApp, Wanted};
 
 fn document() -> Value {
     serde_json::to_value(openapi()).unwrap()
+}
+
+/// The one for tenants, and the one for operators.
+fn documents() -> [Value; 2] {
+    [document(), serde_json::to_value(operator_openapi()).unwrap()]
 }
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {

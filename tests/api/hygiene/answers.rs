@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::routing::get;
 use vestibule::app::App;
+use vestibule::http::query::QueryNames;
 use vestibule::ids::system_tenant;
 use vestibule::server::through_middleware;
 use vestibule::tenants::Family;
@@ -120,7 +121,7 @@ async fn R158_a_panic_in_a_handler_is_one_500_in_the_envelope() {
         .route("/words", get(|| async { panic!("the secret is 42 in src/http.rs:7") as () }))
         .route("/number", get(|| async { std::panic::panic_any(7_u8) as () }))
         .route("/fine", get(|| async { "fine" }));
-    let behind = through_middleware(routes, &app.app);
+    let behind = through_middleware(routes, &app.app, QueryNames::default());
     let app = TestApp { router: behind, ..app };
     for path in ["/words", "/number", "/words"] {
         let answer = app.call(Call::get(path).and("x-request-id", "it-was-this")).await.expect(500);

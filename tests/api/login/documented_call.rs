@@ -37,6 +37,7 @@ async fn documented_tenant(app: &TestApp) {
         customers: &[customer],
         users: &[person.as_new(&hash)],
         also: Vec::new(),
+        actor: vestibule::events::Actor::Operator(None),
     };
     create_tenant(&app.database, &app.app.master, new, app.clock.now()).await.unwrap();
 }

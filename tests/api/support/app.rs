@@ -15,6 +15,7 @@ use vestibule::app::{App, AppOptions, Refusals, SharedApp};
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::customers::store::NewCustomer;
 use vestibule::customers::{CustomerKind, CustomerStatus};
+use vestibule::events::Actor;
 use vestibule::flows::{CreateUser, NewTenant, create_tenant};
 use vestibule::ids::{CustomerId, TenantId, UserId};
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, Passwords, hash_blocking};
@@ -139,6 +140,7 @@ impl TestApp {
             customers: &customers,
             users: &users,
             also: Vec::new(),
+            actor: Actor::Operator(None),
         };
         create_tenant(&self.database, &self.app.master, new, self.clock.now()).await.unwrap();
         tenant
@@ -150,7 +152,12 @@ impl TestApp {
 
     /// Sends a request through the whole router.
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        self.send_to(&self.router, request).await
+    }
+
+    /// Sends a request through another router of the same application.
+    pub async fn send_to(&self, router: &Router, request: Request<Body>) -> Answer {
+        let response = router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answer {

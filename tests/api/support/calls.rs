@@ -2,12 +2,20 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use vestibule::customers;
 use vestibule::customers::store::NewCustomer;
 use vestibule::customers::{CustomerKind, CustomerStatus};
 use vestibule::db::Statement;
+use vestibule::events::Actor;
 use vestibule::flows::create_user;
+use vestibule::ids::OperatorId;
+use vestibule::operators;
+use vestibule::server::operator_router;
+use vestibule::telemetry::metrics;
 use vestibule::tenants::Family;
 
 use super::app::{Answer, NIL, PASSWORD, Person, TestApp, TestTenant, password_hash, prefix};
@@ -44,6 +52,21 @@ impl Call {
 
     pub fn bearer(self, token: &str) -> Self {
         self.and("authorization", format!("Bearer {token}"))
+    }
+
+    /// With a tenant's backend key, by HTTP Basic; the key names the tenant.
+    pub fn backend(self, tenant: &TestTenant) -> Self {
+        self.basic(&tenant.backend_key, &tenant.backend_secret)
+    }
+
+    pub fn basic(self, name: &str, password: &str) -> Self {
+        let credentials = STANDARD.encode(format!("{name}:{password}"));
+        self.and("authorization", format!("Basic {credentials}"))
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.and("content-type", "application/json").body(body.to_string())
     }
 
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
@@ -128,8 +151,37 @@ impl TestApp {
             self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
         }
         let hash = password_hash(PASSWORD);
-        create_user(&self.database, &tenant.id, &person.as_new(&hash), now).await.unwrap();
+        create_user(&self.database, &tenant.id, &person.as_new(&hash), Actor::Operator(None), now)
+            .await
+            .unwrap();
         person
+    }
+
+    /// A member of the tenant's staff with these roles, logged in.
+    pub async fn staff(&self, tenant: &TestTenant, roles: &[&str]) -> Opened {
+        let email = format!("staff-{}@example.test", vestibule::ids::random_uuid());
+        let person = self.another(tenant, Family::Admin, &email).await;
+        let roles = serde_json::to_string(roles).unwrap();
+        let sql = "update users set roles = $3 where tenant_id = $1 and id = $2 returning id";
+        self.change(Statement::new(sql).bind(&tenant.id).bind(&person.id).bind(roles)).await;
+        self.open_as(tenant, Family::Admin, &email).await
+    }
+
+    /// An operator's token.
+    pub async fn operator(&self) -> String {
+        let token = operators::new_token();
+        let id = OperatorId::random();
+        let digest = operators::token_digest(&token);
+        let now = self.clock.now();
+        let new = operators::store::insert(&id, "an operator", &digest, None, now);
+        self.database.apply(new).await.unwrap();
+        token.expose_secret().to_owned()
+    }
+
+    /// Sends a request to the operator's listener.
+    pub async fn operator_call(&self, call: Call) -> Answer {
+        let router = operator_router(&self.app, metrics());
+        self.send_to(&router, call.request()).await
     }
 
     /// Changes one row, past the API.

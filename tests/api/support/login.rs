@@ -15,6 +15,7 @@ use vestibule::clock::Timestamp;
 use vestibule::customers::store::NewCustomer;
 use vestibule::customers::{self, CustomerKind, CustomerStatus};
 use vestibule::db::{Row, Statement};
+use vestibule::events::Actor;
 use vestibule::flows::create_user;
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, hash_blocking};
 use vestibule::secrets::from_base64url;
@@ -225,7 +226,9 @@ impl TestApp {
         };
         let now = self.clock.now();
         self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
-        create_user(&self.database, &tenant.id, &person.as_new(&HASH), now).await.unwrap();
+        create_user(&self.database, &tenant.id, &person.as_new(&HASH), Actor::Operator(None), now)
+            .await
+            .unwrap();
         person
     }
 

@@ -1,4 +1,4 @@
-//! Callers: taking one as an argument is the permission.
+//! Users, by access token.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

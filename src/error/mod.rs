@@ -3,7 +3,7 @@
 //! `docs/errors.md` and the examples in the OpenAPI document come from [`Error::catalogue`]. How an
 //! error becomes an HTTP answer stands in `http::envelope`.
 
-use std::fmt::Write;
+mod catalogue;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::db::DbError;
+
+pub use catalogue::{errors_document, example};
 
 /// After this many failures in a row a name is locked (as documented; PCI DSS 8.3.4 allows ten).
 pub const MAX_ATTEMPTS: i64 = 5;
@@ -53,6 +55,15 @@ pub enum Error {
     /// No access token, or one that is not (or no longer) good.
     #[error("Authentication required")]
     Token(TokenProblem),
+    /// No backend key, or one that is not (or no longer) good: one answer for all (R045).
+    #[error("Backend key required")]
+    BackendKey,
+    /// Known, and not allowed: the caller's role is not enough, whatever the ids in the path.
+    #[error("Not allowed")]
+    Forbidden { needs: &'static str },
+    /// What is asked for contradicts what is there: a name that is taken, a status that does not allow it.
+    #[error("Conflict")]
+    Conflict(FieldError),
     /// Unknown, suspended, wrongly or not authenticated, or not from this origin: one answer (R045).
     #[error("Invalid tenant")]
     Tenant(TenantProblem),
@@ -131,6 +142,10 @@ impl Error {
         Self::Validation(vec![FieldError::new(field, message)])
     }
 
+    pub fn conflict(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Conflict(FieldError::new(field, message))
+    }
+
     pub fn malformed(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Malformed(FieldError::new(field, message))
     }
@@ -144,10 +159,13 @@ impl Error {
             Self::Malformed(_) => (400, "MALFORMED_REQUEST"),
             Self::Authentication { .. } | Self::Locked { .. } => (401, "AUTHENTICATION"),
             Self::Token(_) => (401, "TOKEN"),
+            Self::BackendKey => (401, "BACKEND_KEY"),
             Self::Tenant(_) => (403, "TENANT"),
+            Self::Forbidden { .. } => (403, "FORBIDDEN"),
             Self::NotFound => (404, "NOT_FOUND"),
             Self::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED"),
             Self::Timeout => (408, "REQUEST_TIMEOUT"),
+            Self::Conflict(_) => (409, "CONFLICT"),
             Self::TooLarge { .. } => (413, "PAYLOAD_TOO_LARGE"),
             Self::MediaType => (415, "UNSUPPORTED_MEDIA_TYPE"),
             Self::Internal(_) => (500, "INTERNAL"),
@@ -174,6 +192,8 @@ impl Error {
             Self::Token(TokenProblem::Missing) | Self::Authentication { .. } | Self::Locked { .. } => {
                 Some("Bearer")
             }
+            // RFC 7617 §2.
+            Self::BackendKey => Some("Basic realm=\"vestibule\", charset=\"UTF-8\""),
             _ => None,
         }
     }
@@ -211,10 +231,28 @@ impl Error {
                 Some(&problem.field),
                 "Send the request as the API documentation shows it.",
             ),
+            Self::Conflict(problem) => (
+                format!("{} {}", problem.field, problem.message),
+                Some(&problem.field),
+                "Look at what is there, and send the request anew.",
+            ),
             Self::Token(TokenProblem::Missing) => (
-                "This call needs the session's access token.".to_owned(),
+                "This call needs a token.".to_owned(),
                 Some("Authorization"),
-                "Send the header `Authorization: Bearer <accessToken>`.",
+                "Send the header `Authorization: Bearer <token>`.",
+            ),
+            Self::BackendKey => (
+                "The key is not one of a tenant's backend keys, its secret is another, it has expired or is \
+                 revoked, or its tenant is not active."
+                    .to_owned(),
+                Some("Authorization"),
+                "Send the header `Authorization: Basic base64(<tenantKey>:<tenantSecret>)` of a key of purpose \
+                 `backend`.",
+            ),
+            Self::Forbidden { needs } => (
+                format!("This call needs {needs}."),
+                Some("Authorization"),
+                "Let somebody call it who may, or ask an ADMIN for the role.",
             ),
             Self::Token(TokenProblem::Invalid) => (
                 "The access token is not valid, has expired, or its session has ended.".to_owned(),
@@ -267,106 +305,4 @@ impl Error {
         };
         json!({ "error": self.to_string(), "details": details, "field": field, "suggestions": [suggestion] })
     }
-
-    /// One of each, with what it means: what `docs/errors.md` and the OpenAPI examples show.
-    #[must_use]
-    pub fn catalogue() -> Vec<(Self, &'static str)> {
-        let lock = Timestamp::from_millis(1_773_694_172_000);
-        vec![
-            (
-                Self::Validation(vec![FieldError::new("username", "is required: the login name or e-mail")]),
-                "Something in the path, a header or the body cannot be. All that is wrong with the body's fields is listed.",
-            ),
-            (
-                Self::MissingHeaders(vec![FieldError::new("deviceId", "is required")]),
-                "Required headers are missing or empty. All of them are listed.",
-            ),
-            (
-                Self::malformed("body", "is not JSON: EOF while parsing an object at line 1 column 1"),
-                "The request could not be read: broken JSON, unknown or repeated fields, a header or a query \
-                 parameter that must not be there.",
-            ),
-            (
-                Self::Authentication { attempts: None },
-                "The login failed. Every reason a stranger could learn from has this one answer.",
-            ),
-            (
-                Self::Locked { until: lock },
-                "Too many failed logins for this name, whether or not it exists. `lockoutTime` is when it ends.",
-            ),
-            (Self::Token(TokenProblem::Missing), "The call needs an access token and came without one."),
-            (
-                Self::Token(TokenProblem::Invalid),
-                "The access token is not one of ours, has expired, or its session has ended. Log in again.",
-            ),
-            (
-                Self::Tenant(TenantProblem::Unknown),
-                "The tenant is unknown, suspended, wrongly or not authenticated, or the web app's origin is not \
-                 one of the tenant's. One answer for all.",
-            ),
-            (
-                Self::NotFound,
-                "There is no such path, or no such thing that this caller may know of: another tenant's things \
-                 are absent.",
-            ),
-            (
-                Self::MethodNotAllowed,
-                "The path exists and does not answer this method; `Allow` lists those it does.",
-            ),
-            (Self::Timeout, "The body did not arrive within the time limit."),
-            (Self::TooLarge { limit: 16_384 }, "The body is over the limit: 16 KiB for a login."),
-            (
-                Self::MediaType,
-                "The body is not declared as `application/json` (with or without `charset=utf-8`).",
-            ),
-            (
-                Self::Internal(anyhow::anyhow!("example")),
-                "A mistake of ours. The log has the cause under the requestId.",
-            ),
-            (
-                Self::Overloaded { retry_after: 1 },
-                "More logins at once than the machine can check in time. Nothing was changed; `Retry-After` says \
-                 when to come back.",
-            ),
-            (
-                Self::Unavailable(anyhow::anyhow!("example")),
-                "The database is away or did not say whether it wrote, or the server is stopping. `Retry-After` says when to \
-                 come back.",
-            ),
-        ]
-    }
-}
-
-/// The tables of `docs/errors.md`.
-#[must_use]
-pub fn errors_document() -> String {
-    let mut text = String::from(
-        "# Errors\n\n\
-         Made from `src/error.rs` by a test (`UPDATE_DOCS=1 cargo test` writes it anew); do not edit.\n\n\
-         Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"data\", \"message\" }`;\n\
-         `code` is the HTTP status, `data.errorType` one of the words below, `data.requestId` the request's id in\n\
-         the log. The order of the fields in `data` means nothing. One exception: what is not HTTP at all (broken\n\
-         framing, headers beyond the limits) is answered by the HTTP library with a bare 400 or 431.\n\n\
-         | status | errorType | message | when |\n| --- | --- | --- | --- |\n",
-    );
-    for (error, meaning) in Error::catalogue() {
-        let (status, kind) = error.parts();
-        let _ = writeln!(text, "| {status} | `{kind}` | {error} | {meaning} |");
-    }
-    text.push_str("\n## Bodies\n");
-    for (error, _) in Error::catalogue() {
-        let (status, kind) = error.parts();
-        let body = example(&error);
-        let body = serde_json::to_string_pretty(&body).unwrap_or_default();
-        let _ = writeln!(text, "\n{status} `{kind}`, {error}\n\n```json\n{body}\n```");
-    }
-    text
-}
-
-/// An error's body as it is sent, with an example's request id.
-#[must_use]
-pub fn example(error: &Error) -> Value {
-    let mut data = error.data();
-    data.insert("requestId".to_owned(), json!("0b8c7e1e-6f0e-4f5d-9d2a-3f6c1f0f9a11"));
-    json!({ "code": error.parts().0, "message": error.to_string(), "data": data })
 }

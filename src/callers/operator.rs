@@ -1,0 +1,40 @@
+//! Who runs Vestibule, by operator token.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use crate::app::SharedApp;
+use crate::client::Client;
+use crate::error::{Error, TokenProblem};
+use crate::events::Actor;
+use crate::http::headers;
+use crate::operators::{self, Operator};
+
+/// An operator with a token that is good now. Only the operator's listener has routes that take one (R058).
+#[derive(Debug)]
+pub struct OperatorCaller {
+    pub operator: Operator,
+    pub client: Client,
+}
+
+impl OperatorCaller {
+    /// For events.
+    #[must_use]
+    pub const fn actor(&self) -> Actor<'_> {
+        Actor::Operator(Some(&self.operator.id))
+    }
+}
+
+impl FromRequestParts<SharedApp> for OperatorCaller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
+        let client = headers::client(parts, app)?;
+        let token = headers::bearer(&parts.headers).ok_or(Error::Token(TokenProblem::Missing))?;
+        let rows = app.db.fetch(operators::store::find_by_token(token)).await?;
+        let operator = rows.first().map(Operator::from_row).transpose()?;
+        let good = operator.filter(|operator| operator.is_good(app.clock.now()));
+        let operator = good.ok_or(Error::Token(TokenProblem::Invalid))?;
+        Ok(Self { operator, client })
+    }
+}

@@ -1,0 +1,103 @@
+//! Query parameters: each route takes those that its operation in the OpenAPI document names, once each, and no
+//! others. Credentials are never among them (R010).
+
+use std::collections::{BTreeSet, HashMap};
+
+use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::http::Method;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::error::Error;
+
+/// The longest query, in bytes.
+const MAX_BYTES: usize = 4_096;
+
+/// Which parameters each route takes, by method and path; what is not here takes none.
+#[derive(Clone, Default, Debug)]
+pub struct QueryNames(HashMap<(Method, String), BTreeSet<String>>);
+
+impl QueryNames {
+    /// Reads them from the document that the handlers made.
+    #[must_use]
+    pub fn of(document: &OpenApi) -> Self {
+        let mut names = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            for (method, operation) in [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ] {
+                if let Some(operation) = operation {
+                    names.insert((method, path.clone()), of_operation(operation));
+                }
+            }
+        }
+        Self(names)
+    }
+
+    /// Refuses a query that the request's route does not take.
+    pub fn check(&self, request: &Request) -> Result<(), Error> {
+        let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(()) };
+        if query.len() > MAX_BYTES {
+            return Err(Error::malformed("query", format!("may have {MAX_BYTES} bytes at most")));
+        }
+        let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+        let taken = path.and_then(|path| self.0.get(&(request.method().clone(), path)));
+        let Some(taken) = taken.filter(|taken| !taken.is_empty()) else {
+            return Err(Error::malformed("query", "must be empty: this call has no query parameters"));
+        };
+        let mut seen = BTreeSet::new();
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            if !taken.contains(&*name) {
+                let known = taken.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                return Err(Error::malformed("query", format!("may have only: {known}")));
+            }
+            if !seen.insert(name.into_owned()) {
+                return Err(Error::malformed("query", "must have each parameter once"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of_operation(operation: &Operation) -> BTreeSet<String> {
+    let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    });
+    let queries = parameters.filter(|parameter| parameter.parameter_in == ParameterIn::Query);
+    queries.map(|parameter| parameter.name.clone()).collect()
+}
+
+/// A request's query parameters as a struct. An empty value is an error like any other that is not one.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let query = parts.uri.query().unwrap_or_default();
+        // serde_json knows the field that is wrong; a query's values are texts.
+        let values: serde_json::Map<_, _> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), serde_json::Value::String(value.into_owned())))
+            .collect();
+        if let Some((name, _)) = values
+            .iter()
+            .find(|(_, value)| value.as_str().is_some_and(|text| text.is_empty() || text.contains('\0')))
+        {
+            return Err(Error::invalid(name, "must not be empty or hold NUL; leave it out"));
+        }
+        serde_path_to_error::deserialize(serde_json::Value::Object(values)).map(Self).map_err(|error| {
+            let field = error.path().to_string();
+            let field = if field == "." || field == "?" { "query".to_owned() } else { field };
+            Error::invalid(field, format!("is not a value of this parameter: {}", error.into_inner()))
+        })
+    }
+}
