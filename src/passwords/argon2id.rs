@@ -1,4 +1,4 @@
-//! Argon2id by either of two crates, in memory that stays. No other module may call them (R014).
+//! Argon2 by either of two crates, in memory that stays. No other module may call them (R014).
 
 use secrecy::zeroize::Zeroize;
 use serde::{Deserialize, Serialize};
@@ -16,14 +16,56 @@ pub enum Implementation {
     RustCrypto,
 }
 
+/// Which Argon2: ours is Argon2id of version 19, the others come from elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Variant {
+    pub(super) kind: Kind,
+    pub(super) version: Version,
+}
+
+impl Variant {
+    /// What new hashes are.
+    pub(super) const ARGON2ID: Self = Self { kind: Kind::Id, version: Version::V19 };
+}
+
+/// In which order the memory is read (RFC 9106 §3.1: `y`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    D,
+    I,
+    Id,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::D => "argon2d",
+            Self::I => "argon2i",
+            Self::Id => "argon2id",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [Self::D, Self::I, Self::Id].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Which version: 16 is 1.0, before the RFC; 19 is 1.3.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    V16,
+    V19,
+}
+
 /// The evaluation broke off without a result: no memory, or a fault in the crate.
 #[derive(Debug, thiserror::Error)]
-#[error("Argon2id failed: {0}")]
+#[error("Argon2 failed: {0}")]
 pub(super) struct Broken(String);
 
 /// What goes into one tag. The key and the associated data are of the RFC's test vector only.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs<'a> {
+    pub(super) variant: Variant,
     pub(super) cost: Cost,
     pub(super) password: &'a [u8],
     pub(super) salt: &'a [u8],
@@ -53,7 +95,8 @@ impl Engine {
     pub(super) fn new(implementation: Implementation, own: Cost) -> Result<Self, Broken> {
         let memory = match implementation {
             Implementation::Argon2Rust => {
-                Memory::Argon2Rust(argon2_rust_context(own, super::schemes::TAG_BYTES)?.hasher())
+                let context = argon2_rust_context(Variant::ARGON2ID, own, super::schemes::TAG_BYTES)?;
+                Memory::Argon2Rust(context.hasher())
             }
             Implementation::RustCrypto => Memory::RustCrypto(Vec::new()),
         };
@@ -77,10 +120,10 @@ impl Engine {
     /// Computes the tag, of the length of `tag`.
     pub(super) fn tag(&mut self, inputs: Inputs<'_>, tag: &mut [u8]) -> Result<(), Broken> {
         let fits = inputs.cost.memory_kib <= self.own.memory_kib;
-        let Inputs { cost, password, salt, key, data } = inputs;
+        let Inputs { variant, cost, password, salt, key, data } = inputs;
         match &mut self.memory {
             Memory::Argon2Rust(hasher) => {
-                let context = argon2_rust_context(cost, tag.len())?;
+                let context = argon2_rust_context(variant, cost, tag.len())?;
                 if fits {
                     hasher.set_argon2(context);
                     hasher.hash_into_with_ad(password, salt, key, data, tag).map_err(broken)
@@ -101,7 +144,11 @@ impl Engine {
     }
 }
 
-fn argon2_rust_context(cost: Cost, tag_bytes: usize) -> Result<argon2_rust::Argon2, Broken> {
+fn argon2_rust_context(
+    variant: Variant,
+    cost: Cost,
+    tag_bytes: usize,
+) -> Result<argon2_rust::Argon2, Broken> {
     use argon2_rust::params::{Memory, TagLen};
     let params = argon2_rust::Params::builder()
         .memory(Memory::kib(u64::from(cost.memory_kib)))
@@ -112,12 +159,20 @@ fn argon2_rust_context(cost: Cost, tag_bytes: usize) -> Result<argon2_rust::Argo
         .tag_len(TagLen::bytes(tag_bytes as u64))
         .build()
         .map_err(broken)?;
-    let (algorithm, version) = (argon2_rust::Algorithm::Argon2id, argon2_rust::Version::V0x13);
+    let algorithm = match variant.kind {
+        Kind::D => argon2_rust::Algorithm::Argon2d,
+        Kind::I => argon2_rust::Algorithm::Argon2i,
+        Kind::Id => argon2_rust::Algorithm::Argon2id,
+    };
+    let version = match variant.version {
+        Version::V16 => argon2_rust::Version::V0x10,
+        Version::V19 => argon2_rust::Version::V0x13,
+    };
     Ok(argon2_rust::Argon2::new(algorithm, version, params))
 }
 
 fn rust_crypto_tag(inputs: Inputs<'_>, blocks: &mut [argon2::Block], tag: &mut [u8]) -> Result<(), Broken> {
-    let Inputs { cost, password, salt, key, data } = inputs;
+    let Inputs { variant, cost, password, salt, key, data } = inputs;
     let params = argon2::ParamsBuilder::new()
         .m_cost(cost.memory_kib)
         .t_cost(cost.passes)
@@ -127,7 +182,15 @@ fn rust_crypto_tag(inputs: Inputs<'_>, blocks: &mut [argon2::Block], tag: &mut [
         .build()
         .map_err(broken)?;
     let used = params.block_count();
-    let (algorithm, version) = (argon2::Algorithm::Argon2id, argon2::Version::V0x13);
+    let algorithm = match variant.kind {
+        Kind::D => argon2::Algorithm::Argon2d,
+        Kind::I => argon2::Algorithm::Argon2i,
+        Kind::Id => argon2::Algorithm::Argon2id,
+    };
+    let version = match variant.version {
+        Version::V16 => argon2::Version::V0x10,
+        Version::V19 => argon2::Version::V0x13,
+    };
     let context = argon2::Argon2::new_with_secret(key, algorithm, version, params).map_err(broken)?;
     let done = context.hash_password_into_with_memory(password, salt, tag, &mut *blocks);
     for block in blocks.iter_mut().take(used) {
@@ -165,9 +228,12 @@ mod tests {
             password in proptest::collection::vec(any::<u8>(), 0..200),
             salt in proptest::collection::vec(any::<u8>(), 8..=64),
             tag_bytes in 16_usize..=64,
+            kind in proptest::sample::select(vec![Kind::D, Kind::I, Kind::Id]),
+            version in proptest::sample::select(vec![Version::V16, Version::V19]),
         ) {
+            let variant = Variant { kind, version };
             let cost = Cost { memory_kib: 8 * lanes + memory, passes, lanes };
-            let inputs = Inputs { cost, password: &password, salt: &salt, key: &[], data: &[] };
+            let inputs = Inputs { variant, cost, password: &password, salt: &salt, key: &[], data: &[] };
             let mut tags = Vec::new();
             for implementation in [Implementation::Argon2Rust, Implementation::RustCrypto] {
                 // Hashes that need less than the engine's own memory, as much, and more.
@@ -193,7 +259,9 @@ mod tests {
             let mut engine = Engine::new(implementation, own).expect("a valid cost");
             engine.reserve().expect("16 KiB");
             for cost in [own, large, own] {
-                let inputs = Inputs { cost, password: b"secret", salt: b"somesalt", key: &[], data: &[] };
+                let variant = Variant::ARGON2ID;
+                let inputs =
+                    Inputs { variant, cost, password: b"secret", salt: b"somesalt", key: &[], data: &[] };
                 engine.tag(inputs, &mut [0; 32]).expect("a tag");
                 match &engine.memory {
                     Memory::Argon2Rust(hasher) => assert_eq!(hasher.reserved_blocks(), 16),

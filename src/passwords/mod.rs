@@ -4,9 +4,15 @@
 //! reserves an attempt; then [`Passwords::verify`] costs exactly one evaluation, whether or not there
 //! is a hash to verify (R002). Memory is bounded: each thread owns what one hash at the configured
 //! cost needs, and stored hashes that need more (64 MiB at most, R036) run one at a time.
+//!
+//! Hashes that other systems made ([`imports`]) are verified by one more thread with a queue of its own,
+//! in 128 MiB at most, until the next login replaces them (R035).
 
 mod argon2id;
 mod cost;
+mod failure_floor;
+mod foreign;
+pub mod imports;
 mod presence;
 mod scheduler;
 mod schemes;
@@ -27,16 +33,21 @@ use unicode_normalization::UnicodeNormalization;
 
 pub use argon2id::Implementation;
 pub use cost::{Cost, Floor, MAX_LANES, MAX_MEMORY_KIB, MAX_PASSES};
+pub use failure_floor::floor_for;
 pub use presence::{Presence, PresenceGuard};
 pub use scheduler::Ticket;
 pub use schemes::{InvalidHash, PasswordHash};
 
 use argon2id::Engine;
 use scheduler::{Answer, Job, Queue, Work};
+use schemes::Scheme;
 
 /// The longest password, in bytes as received (R031). Callers refuse a longer one before they look
 /// anybody up; here it is refused once more.
 pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// What verifying a foreign hash is held to take until the first one was measured: bcrypt at cost 12.
+const FOREIGN_AT_FIRST: Duration = Duration::from_millis(250);
 
 /// How passwords are hashed.
 #[derive(Clone, Copy, Debug)]
@@ -154,23 +165,21 @@ impl Passwords {
                 .and_then(|()| engine.reserve())
                 .context("no memory for the hash threads")?;
         }
-        let queue = Queue::new(u32::try_from(threads)?, deadline, cost.memory_kib, measured);
+        // It has no memory of its own: no two foreign hashes need the same.
+        let foreign_engine = Engine::new(implementation, Cost { memory_kib: 8, passes: 1, lanes: 1 })?;
         let shared = Arc::new(worker::Shared {
-            queue,
+            queue: Queue::new(u32::try_from(threads)?, deadline, cost.memory_kib, measured),
+            foreign: Queue::new(1, deadline, MAX_MEMORY_KIB, FOREIGN_AT_FIRST),
             cost,
             dummy: worker::random(cost)?,
             evaluations: AtomicU64::new(0),
             begun: Box::new(begun),
         });
-        let handle = Handle { shared: shared.clone(), threads: Mutex::default() };
+        let handle = Handle { shared, threads: Mutex::default() };
         for (number, engine) in engines.into_iter().enumerate() {
-            let shared = shared.clone();
-            let thread = std::thread::Builder::new()
-                .name(format!("hash-{number}"))
-                .spawn(move || worker::run(&shared, engine))
-                .context("a hash thread did not start")?;
-            handle.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            handle.spawn(format!("hash-{number}"), |shared| worker::run(shared, engine))?;
         }
+        handle.spawn("hash-foreign".to_owned(), |shared| worker::run_foreign(shared, foreign_engine))?;
         tracing::info!(threads, %cost, ?implementation, ?measured, "hash threads started");
         Ok(Self(Arc::new(handle)))
     }
@@ -178,11 +187,17 @@ impl Passwords {
     /// A place in the queue, to be taken before the login reserves an attempt. Its deadline runs from
     /// now. Never blocks and never waits.
     pub fn ticket(&self, tenant: &str) -> Result<Ticket, Overloaded> {
-        self.0.shared.queue.ticket(tenant)
+        self.ticket_for(tenant, None)
+    }
+
+    /// [`Passwords::ticket`], in the queue in which `stored` will be verified.
+    pub fn ticket_for(&self, tenant: &str, stored: Option<&PasswordHash>) -> Result<Ticket, Overloaded> {
+        self.0.queue_for(stored).ticket(tenant)
     }
 
     /// Verifies a password, as received, with exactly one evaluation: of `stored`, or of a dummy of
-    /// the configured cost when there is none.
+    /// the configured cost when there is none. A ticket that is of another queue than [`Passwords::ticket_for`]
+    /// gives is exchanged first, if there is room.
     ///
     /// Once the evaluation has begun it completes, whoever has gone. Dropping this future before that
     /// takes the job out of the queue.
@@ -194,6 +209,7 @@ impl Passwords {
         caller: &Presence,
     ) -> Result<Verdict, NotHashed> {
         refuse_too_long(&password)?;
+        let ticket = ticket.moved_to(self.0.queue_for(stored.as_ref()))?;
         match submit(ticket, Work::Verify { password, stored }, caller).await? {
             Answer::Verdict(verdict) => Ok(verdict),
             Answer::Hash(_) => Err(NotHashed::Failed),
@@ -208,6 +224,7 @@ impl Passwords {
         caller: &Presence,
     ) -> Result<PasswordHash, NotHashed> {
         refuse_too_long(&password)?;
+        let ticket = ticket.moved_to(self.0.queue_for(None))?;
         match submit(ticket, Work::Hash { password }, caller).await? {
             Answer::Hash(hash) => Ok(hash),
             Answer::Verdict(_) => Err(NotHashed::Failed),
@@ -222,7 +239,7 @@ impl Passwords {
 
     /// Refuses what waits, lets what runs complete, and returns when the threads have ended.
     pub async fn close(&self) {
-        self.0.shared.queue.close();
+        self.0.refuse_all();
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
@@ -232,9 +249,31 @@ impl Passwords {
     }
 }
 
+impl Handle {
+    fn spawn(&self, name: String, run: impl FnOnce(&worker::Shared) + Send + 'static) -> anyhow::Result<()> {
+        let shared = self.shared.clone();
+        let thread = std::thread::Builder::new().name(name).spawn(move || run(&shared));
+        let thread = thread.context("a hash thread did not start")?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    fn queue_for(&self, stored: Option<&PasswordHash>) -> &Arc<Queue> {
+        match stored.map(PasswordHash::scheme) {
+            Some(Scheme::Foreign(_)) => &self.shared.foreign,
+            Some(Scheme::Argon2id(_)) | None => &self.shared.queue,
+        }
+    }
+
+    fn refuse_all(&self) {
+        self.shared.queue.close();
+        self.shared.foreign.close();
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.queue.close();
+        self.refuse_all();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The proof, at every start, that this machine computes Argon2id right. A wrong answer would store
 //! hashes that no other build can verify, or let in a password that is not the user's.
 
-use super::argon2id::{Broken, Engine, Implementation, Inputs};
+use super::argon2id::{Broken, Engine, Implementation, Inputs, Variant};
 use super::cost::Cost;
 
 struct Case {
@@ -14,6 +14,7 @@ const CASES: [Case; 3] = [
     Case {
         source: "RFC 9106 §5.3",
         inputs: Inputs {
+            variant: Variant::ARGON2ID,
             cost: Cost { memory_kib: 32, passes: 3, lanes: 4 },
             password: &[1; 32],
             salt: &[2; 16],
@@ -29,6 +30,7 @@ const CASES: [Case; 3] = [
     Case {
         source: "phc-winner-argon2, m=256,t=2,p=1",
         inputs: Inputs {
+            variant: Variant::ARGON2ID,
             cost: Cost { memory_kib: 256, passes: 2, lanes: 1 },
             password: b"password",
             salt: b"somesalt",
@@ -43,6 +45,7 @@ const CASES: [Case; 3] = [
     Case {
         source: "phc-winner-argon2, m=256,t=2,p=2",
         inputs: Inputs {
+            variant: Variant::ARGON2ID,
             cost: Cost { memory_kib: 256, passes: 2, lanes: 2 },
             password: b"password",
             salt: b"somesalt",
@@ -62,10 +65,14 @@ const CASES: [Case; 3] = [
 pub(super) fn run(implementation: Implementation, cost: Cost) -> anyhow::Result<()> {
     published(|inputs, tag| Engine::new(implementation, inputs.cost)?.tag(inputs, tag))?;
     if implementation == Implementation::Argon2Rust {
-        let inputs =
-            Inputs {
-                cost, password: "pässwörd".as_bytes(), salt: b"sixteen bytes of", key: &[], data: &[]
-            };
+        let inputs = Inputs {
+            variant: Variant::ARGON2ID,
+            cost,
+            password: "pässwörd".as_bytes(),
+            salt: b"sixteen bytes of",
+            key: &[],
+            data: &[],
+        };
         let (mut ours, mut theirs) = ([0; 32], [0; 32]);
         Engine::new(Implementation::Argon2Rust, cost)?.tag(inputs, &mut ours)?;
         Engine::new(Implementation::RustCrypto, cost)?.tag(inputs, &mut theirs)?;

@@ -3,21 +3,26 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::argon2id::{Engine, Inputs};
+use super::argon2id::{Engine, Inputs, Variant};
 use super::cost::Cost;
 use super::scheduler::{Answer, Job, Outcome, Queue, Work};
 use super::schemes::{Argon2id, MAX_TAG_BYTES, PasswordHash, SALT_BYTES, Scheme, TAG_BYTES};
-use super::{NotHashed, Verdict, normalise};
+use super::{NotHashed, Verdict, foreign, normalise};
+
+/// The longest that the thread for foreign hashes rests after one of them.
+const LONGEST_REST: Duration = Duration::from_millis(250);
 
 /// What the hash threads share.
 pub(super) struct Shared {
     pub(super) queue: Arc<Queue>,
+    /// The queue of the one thread that verifies foreign hashes.
+    pub(super) foreign: Arc<Queue>,
     /// What new hashes cost.
     pub(super) cost: Cost,
     /// Verified for whoever has no hash, at the same cost (R002).
@@ -28,8 +33,23 @@ pub(super) struct Shared {
 }
 
 /// Hashes until the queue is closed.
-pub(super) fn run(shared: &Shared, mut engine: Engine) {
-    while let Some(job) = shared.queue.next() {
+pub(super) fn run(shared: &Shared, engine: Engine) {
+    serve(shared, &shared.queue, engine, |_| Duration::ZERO);
+}
+
+/// Verifies foreign hashes until their queue is closed. There are as many hash threads as cores without this
+/// one: while they have work to do it rests for as long as it worked, so that they lose little to it.
+pub(super) fn run_foreign(shared: &Shared, engine: Engine) {
+    serve(shared, &shared.foreign, engine, |took| rest(&shared.queue, took));
+}
+
+/// How long to leave the cores to the hash threads after having worked for so long.
+pub(super) fn rest(queue: &Queue, took: Duration) -> Duration {
+    if queue.is_waited_for() { took.min(LONGEST_REST) } else { Duration::ZERO }
+}
+
+fn serve(shared: &Shared, queue: &Queue, mut engine: Engine, rest: impl Fn(Duration) -> Duration) {
+    while let Some(job) = queue.next() {
         shared.evaluations.fetch_add(1, Ordering::SeqCst);
         metrics::counter!("vestibule_hash_evaluations_total").increment(1);
         let started = Instant::now();
@@ -44,7 +64,9 @@ pub(super) fn run(shared: &Shared, mut engine: Engine) {
             engine.replace_memory().map_err(|error| failed(&error))?;
             Err(NotHashed::Failed)
         });
-        shared.queue.finish(job, took, outcome);
+        let rest = rest(took);
+        queue.finish(job, took + rest, outcome);
+        std::thread::sleep(rest);
     }
 }
 
@@ -68,9 +90,13 @@ pub(super) fn verify(
 ) -> Result<Verdict, NotHashed> {
     let argon2id = match stored.map(PasswordHash::scheme) {
         Some(Scheme::Argon2id(argon2id)) => argon2id,
+        Some(Scheme::Foreign(hash)) => {
+            let matches = foreign::verify(engine, hash, password).map_err(|error| failed(&error))?;
+            return Ok(Verdict { matches, needs_rehash: matches });
+        }
         None => &shared.dummy,
     };
-    let mut buffer = Zeroizing::new([0; MAX_TAG_BYTES]);
+    let mut buffer = Zeroizing::new([0; MAX_TAG_BYTES as usize]);
     let tag = buffer.get_mut(..argon2id.tag.len()).ok_or(NotHashed::Failed)?;
     evaluate(engine, argon2id.cost, password, &argon2id.salt, tag).map_err(|error| failed(&error))?;
     let is_equal = bool::from(argon2id.tag.ct_eq(tag));
@@ -104,7 +130,7 @@ fn evaluate(
     // Here and nowhere else, so that no caller can forget it at either end.
     let password = normalise(password.expose_secret());
     let password = password.expose_secret().as_bytes();
-    Ok(engine.tag(Inputs { cost, password, salt, key: &[], data: &[] }, tag)?)
+    Ok(engine.tag(Inputs { variant: Variant::ARGON2ID, cost, password, salt, key: &[], data: &[] }, tag)?)
 }
 
 fn failed(error: &dyn std::fmt::Display) -> NotHashed {

@@ -154,6 +154,11 @@ impl Queue {
         None
     }
 
+    /// Whether a job waits that is ready to be hashed.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.lock().waiting > 0
+    }
+
     /// Ends a job that was begun: frees its place, wipes its password, answers its caller.
     pub(super) fn finish(&self, job: Job, took: Duration, outcome: Outcome) {
         let mut state = self.lock();
@@ -230,14 +235,15 @@ impl State {
     fn drain(&mut self) -> Vec<Job> {
         self.turns.clear();
         let jobs = self.tenants.values_mut().flat_map(|tenant| tenant.ready.drain(..)).collect();
+        metrics::gauge!("vestibule_hash_queue_depth").decrement(self.waiting);
         self.waiting = 0;
-        self.count_waiting(0);
         jobs
     }
 
+    /// The gauge is of all queues together.
     fn count_waiting(&mut self, change: i32) {
         self.waiting = self.waiting.saturating_add_signed(change);
-        metrics::gauge!("vestibule_hash_queue_depth").set(self.waiting);
+        metrics::gauge!("vestibule_hash_queue_depth").increment(f64::from(change));
     }
 }
 
@@ -246,6 +252,16 @@ impl Ticket {
     #[must_use]
     pub const fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Takes a place in `queue` for it, if it is of another one, with the deadline it has.
+    pub(super) fn moved_to(self, queue: &Arc<Queue>) -> Result<Self, NotHashed> {
+        if Arc::ptr_eq(&self.queue, queue) {
+            return Ok(self);
+        }
+        let mut moved = queue.ticket(&self.tenant).map_err(|_| NotHashed::DeadlinePassed)?;
+        moved.deadline = self.deadline;
+        Ok(moved)
     }
 
     /// Makes it a job.
