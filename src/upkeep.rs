@@ -1,4 +1,5 @@
-//! What goes on in the background: for now, the minute's summary of what left no event of its own.
+//! What goes on in the background: the minute's summary of what left no event of its own, and the hour's look
+//! for tenants whose failed logins need not wait any more.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,19 +10,31 @@ use tracing::warn;
 use crate::app::{Refusals, SharedApp};
 use crate::db::DbError;
 use crate::events::{self, Actor, Event, EventName};
+use crate::flows::lower_failure_floors;
 use crate::ids::system_tenant;
 
 const EVERY: Duration = Duration::from_mins(1);
+const FLOORS_EVERY: Duration = Duration::from_hours(1);
 
 /// Runs until it is dropped.
 pub async fn run(app: SharedApp) {
     let mut minutes = tokio::time::interval(EVERY);
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     minutes.tick().await;
+    let mut hours = tokio::time::interval(FLOORS_EVERY);
+    hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        minutes.tick().await;
-        if let Err(error) = summarise_refusals(&app).await {
-            warn!(cause = %error, "the minute's summary of refusals was not written; it goes into the next");
+        tokio::select! {
+            _ = minutes.tick() => {
+                if let Err(error) = summarise_refusals(&app).await {
+                    warn!(cause = %error, "the minute's summary of refusals was not written; it goes into the next");
+                }
+            }
+            _ = hours.tick() => {
+                if let Err(error) = lower_failure_floors(&app.db).await {
+                    warn!(cause = %error, "failed logins may wait for an hour more than they must");
+                }
+            }
         }
     }
 }

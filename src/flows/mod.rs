@@ -7,6 +7,7 @@ mod create_user;
 mod end_session;
 mod find_session;
 mod login;
+mod lower_failure_floors;
 
 pub use authenticate::{Authenticated, authenticate};
 pub use authenticate_backend::authenticate_backend;
@@ -15,3 +16,4 @@ pub use create_user::{CreateUser, create_user};
 pub use end_session::{Ended, end_session};
 pub use find_session::find_session;
 pub use login::{LoggedIn, Login, PathId, login};
+pub use lower_failure_floors::lower_failure_floors;

@@ -7,6 +7,8 @@ pub mod store;
 pub use keys::{KeyPurpose, NewTenantKey, TenantKey, no_key_opens, secret_digest};
 pub use settings::{Family, Lifetimes, Profile, Settings};
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::db::{DbError, Row};
 use crate::ids::{TenantId, is_uuid_shaped};
@@ -29,6 +31,9 @@ pub struct Tenant {
     pub valid_kids: Vec<String>,
     /// When and why all sessions of the tenant ended.
     pub sessions_ended: Option<SessionsEnded>,
+    /// No failed login is answered sooner than this: while there are imported hashes, which take another time
+    /// than ours (R004). Nothing otherwise.
+    pub failure_floor: Duration,
 }
 
 impl Tenant {
@@ -52,6 +57,9 @@ impl Tenant {
                 "tenant_sessions_not_before",
                 "tenant_sessions_end_reason",
             )?,
+            failure_floor: Duration::from_millis(
+                row.int("tenant_failure_floor_ms")?.try_into().unwrap_or_default(),
+            ),
         })
     }
 

@@ -1,5 +1,7 @@
 //! The tenants' SQL.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::TenantId;
@@ -11,7 +13,8 @@ macro_rules! tenant_columns {
     () => {
         "t.id as tenant_id, t.slug as tenant_slug, t.status as tenant_status, t.settings as tenant_settings, \
          t.signing_kid as tenant_signing_kid, t.valid_kids as tenant_valid_kids, \
-         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason"
+         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason, \
+         t.failure_floor_ms as tenant_failure_floor_ms"
     };
 }
 
@@ -101,6 +104,35 @@ pub fn find_origin(origin: &str) -> Statement {
          where o.origin = $1 and t.status = 'active' limit 1",
     )
     .bind(origin)
+}
+
+/// Lets no failed login of the tenant be answered sooner than this, if it is not so already (R004). It goes first into
+/// every change that stores imported hashes: it takes the tenant's row, whatever it changes there, so that
+/// [`clear_failure_floor`] can tell that it came.
+#[must_use]
+pub fn raise_failure_floor(tenant: &TenantId, floor: Duration, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set \
+         failure_floor_ms = case when failure_floor_ms < $2 then $2 else failure_floor_ms end, \
+         updated_at = case when updated_at < $3 then $3 else updated_at + 1 end \
+         where id = $1 and slug <> 'system' returning id",
+    )
+    .bind(tenant)
+    .bind(i64::try_from(floor.as_millis()).unwrap_or(i64::MAX))
+    .bind(now)
+    .must_change("tenant")
+}
+
+/// Takes the floor away from a tenant without an imported hash, unless it changed since `seen`, its `updated_at`.
+#[must_use]
+pub fn clear_failure_floor(tenant: &TenantId, seen: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set failure_floor_ms = 0 where id = $1 and updated_at = $2 \
+         and not exists (select 1 from users u where u.tenant_id = tenants.id and u.password_imported) \
+         returning id",
+    )
+    .bind(tenant)
+    .bind(seen)
 }
 
 /// Suspends a tenant: its sessions have ended with the next request, and resuming does not revive them.

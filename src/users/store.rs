@@ -42,9 +42,9 @@ pub struct NewUser<'a> {
 #[must_use]
 pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_changed_at, \
-         password_version, roles, email, first_name, last_name, phones, created_at, updated_at) \
-         values ($1, $2, $3, $4, 'active', $5, $6, 1, $7, $8, $9, $10, $11, $12, $12) \
+        "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_imported, \
+         password_changed_at, password_version, roles, email, first_name, last_name, phones, created_at, \
+         updated_at) values ($1, $2, $3, $4, 'active', $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $13) \
          on conflict do nothing returning id",
     )
     .bind(tenant)
@@ -52,6 +52,7 @@ pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statemen
     .bind(user.customer_id)
     .bind(user.kind.as_str())
     .bind(user.password_hash.map(PasswordHash::as_str))
+    .bind(user.password_hash.is_some_and(PasswordHash::is_imported))
     .bind(user.password_hash.map(|_| now))
     .bind(serde_json::to_string(user.roles).expect("a list of texts"))
     .bind(user.email)
@@ -110,12 +111,14 @@ pub fn note_login(tenant: &TenantId, user: &UserId, checked_version: i64, now: T
 #[must_use]
 pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &PasswordHash) -> Statement {
     Statement::new(
-        "update users set password_hash = $4 where tenant_id = $1 and id = $2 and password_hash = $3",
+        "update users set password_hash = $4, password_imported = $5 \
+         where tenant_id = $1 and id = $2 and password_hash = $3",
     )
     .bind(tenant)
     .bind(user)
     .bind(old.as_str())
     .bind(new.as_str())
+    .bind(new.is_imported())
 }
 
 /// Suspends a user: their sessions have ended with the next request, and resuming does not revive them (R064).

@@ -9,6 +9,7 @@ mod db;
 mod documents;
 mod flood;
 mod hygiene;
+mod imported_hashes;
 mod isolation;
 mod login;
 mod schema;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use metrics::counter;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use crate::access_tokens::{Claims, SigningKey};
 use crate::app::{App, SharedApp};
@@ -100,20 +101,27 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant).await?;
 
+    let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
     let ticket = app
         .passwords
-        .ticket(found.tenant.id.as_str())
+        .ticket_for(found.tenant.id.as_str(), stored)
         .map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })?;
+    let no_failure_before = Instant::now() + found.tenant.failure_floor;
     let (presence, _guard) = Presence::new();
 
     let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
     // It waits for a slot for as long as its place in the hash queue is good.
     let attempt = Attempt { app: app.clone(), request, found, key, subject, id: AttemptId::random(), now };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
-    tokio::spawn(attempt.drive(ticket, presence))
+    let outcome = tokio::spawn(attempt.drive(ticket, presence))
         .await
         // Not the panic's own words, which may hold what caused it; the panic hook has its place.
-        .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?;
+    // An imported hash takes another time than ours: no failure tells by it what it was (R004).
+    if matches!(outcome, Err(Error::Authentication { .. } | Error::Locked { .. })) {
+        tokio::time::sleep_until(no_failure_before).await;
+    }
+    outcome
 }
 
 async fn signing_key(app: &App, tenant: &Tenant) -> Result<Arc<SigningKey>, Error> {

@@ -214,6 +214,17 @@ impl TestApp {
     /// One more person in a family, for a customer of their own.
     pub async fn add_person(&self, tenant: &TestTenant, family: Family, email: &str) -> Person {
         static HASH: LazyLock<PasswordHash> = LazyLock::new(|| password_hash(PASSWORD));
+        self.add_person_with(tenant, family, email, &HASH).await
+    }
+
+    /// One more person, with a hash that was made elsewhere.
+    pub async fn add_person_with(
+        &self,
+        tenant: &TestTenant,
+        family: Family,
+        email: &str,
+        hash: &PasswordHash,
+    ) -> Person {
         let person = Person::new(family, email);
         let kind =
             if family == Family::Individual { CustomerKind::Individual } else { CustomerKind::Organization };
@@ -226,7 +237,7 @@ impl TestApp {
         };
         let now = self.clock.now();
         self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
-        create_user(&self.database, &tenant.id, &person.as_new(&HASH), Actor::Operator(None), now)
+        create_user(&self.database, &tenant.id, &person.as_new(hash), Actor::Operator(None), now)
             .await
             .unwrap();
         person
