@@ -30,6 +30,13 @@ alter table customers add column details text not null default '{}';
 -- What a text search looks at: names and numbers, canonical, one space between them.
 alter table customers add column search text not null default '';
 alter table customers add column erased_at bigint;
+-- Its users are still being erased.
+alter table customers add column erasing boolean not null default false;
+-- What a suspended customer was: resuming gives it back.
+alter table customers add column status_before text;
+-- One more with every change of the directory's: whoever changes a row names the one they looked at.
+alter table customers add column revision bigint not null default 1;
+create index customers_erasing on customers (tenant_id, id) where erasing;
 
 alter table users add column username text;
 -- A JSON object: birth, nationality and what else the registration asked of the person.
@@ -44,6 +51,8 @@ alter table users add column password_imported boolean not null default false;
 alter table users add column erased_at bigint;
 -- What was the person's is still being taken out of older rows.
 alter table users add column erasing boolean not null default false;
+-- As the customers'.
+alter table users add column revision bigint not null default 1;
 create index users_imported on users (tenant_id, id) where password_imported;
 create index users_erasing on users (tenant_id, id) where erasing;
 
@@ -93,6 +102,8 @@ alter table events add column personal_digest bytea;
 alter table events add column customer_id text;
 create unique index events_by_position on events (tenant_id, position);
 create index events_by_user on events (user_id, tenant_id, id);
+-- What staff did to others holds their own address: it goes when they are erased.
+create index events_by_staff on events (actor_id, tenant_id, id) where actor_kind = 'staff';
 
 -- The position of each tenant's newest numbered event. One sealer at a time moves it.
 create table event_heads (

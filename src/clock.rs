@@ -50,6 +50,20 @@ impl std::fmt::Display for Timestamp {
     }
 }
 
+/// Whether the text is a day of the calendar, written `1990-12-31`, that has begun somewhere on earth.
+#[must_use]
+pub fn is_day_gone_by(text: &str, now: Timestamp) -> bool {
+    // Where the day begins first it is 14 hours later than in UTC.
+    const FIRST: i64 = 14 * 3_600;
+    let shaped = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let day: Option<jiff::civil::Date> = text.parse().ok().filter(|_| shaped);
+    let today = jiff::Timestamp::from_millisecond(now.plus_seconds(FIRST).0);
+    match (day, today) {
+        (Some(day), Ok(today)) => day <= jiff::tz::Offset::UTC.to_datetime(today).date(),
+        _ => false,
+    }
+}
+
 /// Where the time comes from: the system, or a test's hand.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
@@ -98,5 +112,24 @@ mod tests {
         let instant = Timestamp::from_millis(1_773_694_172_000);
         assert_eq!(instant.to_string(), "2026-03-16T20:49:32.000Z");
         assert_eq!(instant.plus_millis(7).to_string(), "2026-03-16T20:49:32.007Z");
+    }
+
+    #[test]
+    fn a_day_gone_by_is_one_of_the_calendar_and_not_in_the_future() {
+        let now = Timestamp::from_millis(1_773_694_172_000);
+        for (text, good) in [
+            ("1990-12-31", true),
+            ("2024-02-29", true),
+            ("2026-03-17", true),
+            ("2026-03-18", false),
+            ("2023-02-29", false),
+            ("1990-13-01", false),
+            ("19901231", false),
+            ("1990-12-31T00:00:00Z", false),
+            ("-00990-1-1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_day_gone_by(text, now), good, "{text}");
+        }
     }
 }

@@ -46,6 +46,7 @@ pub mod access_tokens;
 pub mod client;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod spelling;
 
 // The ground.
 pub mod clock;

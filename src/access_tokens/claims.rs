@@ -47,6 +47,9 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// The id of the tenant key that opened the session; the tenant's id where none was needed.
     pub client_id: String,
+    /// What the tenant's settings let through of the user's metadata; absent when that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl Claims {

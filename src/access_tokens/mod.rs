@@ -40,6 +40,7 @@ mod samples {
             acr: "aal1".into(),
             amr: vec!["pwd".into()],
             client_id: "k1".into(),
+            metadata: None,
         }
     }
 }

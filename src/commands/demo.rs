@@ -18,8 +18,8 @@ use super::start::{check_master, open_app, open_database, password_options, runt
 use crate::access_tokens::TokenType;
 use crate::clock::Clock;
 use crate::config::{self, Config, Origin};
+use crate::customers::CustomerKind;
 use crate::customers::store::NewCustomer;
-use crate::customers::{CustomerKind, CustomerStatus};
 use crate::db::{Access, Database};
 use crate::events::Actor;
 use crate::flows::{CreateUser, NewTenant, create_tenant};
@@ -298,24 +298,22 @@ impl Furnished {
             Family::Admin => return None,
         };
         let name = self.person.customer_name;
-        Some(NewCustomer { id: &self.customer_id, kind, house: false, status: CustomerStatus::Active, name })
+        Some(NewCustomer::new(&self.customer_id, kind, name))
     }
 
     fn user<'a>(&'a self, hash: &'a PasswordHash) -> CreateUser<'a> {
-        let staff = self.person.family == Family::Admin;
+        let kind = if self.person.family == Family::Admin { UserKind::Staff } else { UserKind::Customer };
         CreateUser {
-            username: self.name.clone(),
+            username: None,
             email_name: Some(self.name.clone()),
             user: NewUser {
-                id: &self.user_id,
-                customer_id: &self.customer_id,
-                kind: if staff { UserKind::Staff } else { UserKind::Customer },
                 password_hash: Some(hash),
                 roles: &self.roles,
                 email: Some(self.person.email),
                 first_name: Some(self.person.first_name),
                 last_name: Some(self.person.last_name),
                 phones: &self.phones,
+                ..NewUser::new(&self.user_id, &self.customer_id, kind)
             },
         }
     }

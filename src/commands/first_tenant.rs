@@ -187,18 +187,13 @@ impl Planned {
         let (tenant, house, user) = (TenantId::random(), CustomerId::random(), UserId::random());
         let roles = ["ADMIN".to_owned()];
         let admin = CreateUser {
-            username: self.login.clone(),
+            username: None,
             email_name: Some(self.login.clone()),
             user: NewUser {
-                id: &user,
-                customer_id: &house,
-                kind: UserKind::Staff,
                 password_hash: Some(&hash),
                 roles: &roles,
                 email: Some(&self.email),
-                first_name: None,
-                last_name: None,
-                phones: &[],
+                ..NewUser::new(&user, &house, UserKind::Staff)
             },
         };
         let new = NewTenant {

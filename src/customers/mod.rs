@@ -1,6 +1,9 @@
 //! Customers: individuals and organizations. A tenant's staff belong to its one house organization.
 
+mod details;
 pub mod store;
+
+pub use details::{Category, CustomerDetails, Organization};
 
 /// What a customer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,6 +18,15 @@ impl CustomerKind {
         match self {
             Self::Individual => "individual",
             Self::Organization => "organization",
+        }
+    }
+
+    /// The word of the documentation (`customerType`).
+    #[must_use]
+    pub const fn documented(self) -> &'static str {
+        match self {
+            Self::Individual => "CT_PERSON",
+            Self::Organization => "CT_ORGANIZATION",
         }
     }
 
@@ -36,7 +48,7 @@ pub enum CustomerStatus {
 }
 
 impl CustomerStatus {
-    const ALL: [Self; 6] = [
+    pub const ALL: [Self; 6] = [
         Self::Active,
         Self::PendingActivation,
         Self::PendingVerification,

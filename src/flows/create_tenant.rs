@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::clock::Timestamp;
 use crate::customers::store::NewCustomer;
-use crate::customers::{self, CustomerKind, CustomerStatus};
+use crate::customers::{self, CustomerKind};
 use crate::db::{Change, Database, DbError, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
@@ -44,13 +44,8 @@ pub async fn create_tenant(
 ) -> Result<(), Error> {
     check(&new)?;
     let key = signing_keys::generate(&new.id, new.settings.algorithm, master)?;
-    let house = NewCustomer {
-        id: new.house,
-        kind: CustomerKind::Organization,
-        house: true,
-        status: CustomerStatus::Active,
-        name: new.name,
-    };
+    let house =
+        NewCustomer { house: true, ..NewCustomer::new(new.house, CustomerKind::Organization, new.name) };
     let event = Event {
         details: json!({ "slug": new.slug, "settings": new.settings }),
         ..Event::new(EventName::TenantCreated, new.actor)

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::clock::Timestamp;
+use crate::customers;
 use crate::db::{Change, Database, DbError, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
@@ -10,16 +11,19 @@ use crate::ids::TenantId;
 use crate::users::store::NewUser;
 use crate::users::{self, LoginName};
 
+use super::Deed;
+
 /// A user as asked for.
 #[derive(Debug)]
 pub struct CreateUser<'a> {
-    pub username: LoginName,
+    /// The username in canonical form, where there is one beside the e-mail.
+    pub username: Option<LoginName>,
     /// The e-mail in canonical form, where there is one: they log in by it too.
     pub email_name: Option<LoginName>,
     pub user: NewUser<'a>,
 }
 
-/// Makes a user for a customer that exists.
+/// Makes a user for a customer that exists, whatever its status.
 pub async fn create_user(
     db: &Database,
     tenant: &TenantId,
@@ -30,6 +34,19 @@ pub async fn create_user(
     db.apply(Change::new().with_all(statements(tenant, new, actor, now))).await.map(drop).map_err(refusal)
 }
 
+/// Makes a user for a customer that is not closed.
+pub async fn add_user(
+    db: &Database,
+    deed: &Deed<'_>,
+    new: &CreateUser<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let change = Change::new()
+        .with(customers::store::hold_open(deed.tenant, new.user.customer_id))
+        .with_all(user_statements(deed, new, now));
+    db.apply(change).await.map(drop).map_err(refusal)
+}
+
 /// What makes a user, to stand in a change beside what else becomes true with it.
 pub(super) fn statements(
     tenant: &TenantId,
@@ -37,19 +54,25 @@ pub(super) fn statements(
     actor: Actor<'_>,
     now: Timestamp,
 ) -> Vec<Statement> {
+    user_statements(&Deed::new(tenant, actor), new, now)
+}
+
+/// The same, for somebody's deed.
+pub(super) fn user_statements(deed: &Deed<'_>, new: &CreateUser<'_>, now: Timestamp) -> Vec<Statement> {
+    let NewUser { id, customer_id, kind, roles, phones, .. } = &new.user;
     let event = Event {
-        user: Some(new.user.id),
-        customer: Some(new.user.customer_id),
-        details: json!({ "kind": new.user.kind.as_str(), "roles": new.user.roles }),
-        ..Event::new(EventName::UserCreated, actor)
+        details: json!({ "kind": kind.as_str(), "roles": roles }),
+        ..deed.user_event(EventName::UserCreated, id, customer_id)
     };
-    let email = new.email_name.as_ref().filter(|email| **email != new.username);
-    let mut statements = vec![
-        users::store::insert(tenant, &new.user, now),
-        users::store::insert_username(tenant, new.user.id, &new.username),
-    ];
-    statements.extend(email.map(|email| users::store::insert_email(tenant, new.user.id, email)));
-    statements.push(events::store::insert(tenant, &event, now));
+    let mut statements = vec![users::store::insert(deed.tenant, &new.user, now)];
+    statements.extend(users::store::insert_names(
+        deed.tenant,
+        id,
+        new.username.as_ref(),
+        new.email_name.as_ref(),
+    ));
+    statements.extend(phones.iter().map(|phone| users::store::insert_phone(deed.tenant, id, &phone.number)));
+    statements.push(events::store::insert(deed.tenant, &event, now));
     statements
 }
 
@@ -59,6 +82,7 @@ pub(super) fn refusal(error: DbError) -> Error {
         DbError::Refused(field @ ("username" | "email" | "user id" | "customer id")) => {
             Error::conflict(field, "is taken; choose another")
         }
+        DbError::Refused("open customer") => Error::conflict("customerId", "is a customer's that is closed"),
         other => other.into(),
     }
 }

@@ -101,6 +101,8 @@ pub struct Settings {
     pub trust_backend_address: bool,
     /// The shortest password that may be set, in code points (NIST SP 800-63B-4 §3.1.1.2; floor 8).
     pub password_min_length: usize,
+    /// The keys of users' metadata that travel in the access token, in the claim `metadata`.
+    pub metadata_claims: Vec<String>,
 }
 
 impl Default for Settings {
@@ -119,6 +121,7 @@ impl Default for Settings {
             hide_lock: false,
             trust_backend_address: false,
             password_min_length: 12,
+            metadata_claims: Vec::new(),
         }
     }
 }
@@ -154,6 +157,10 @@ impl Settings {
             return Err(format!(
                 "accessSeconds is {access} and idleSeconds {idle}: an access token may live at most half the idle limit"
             ));
+        }
+        // A key that metadata cannot have does no harm: it is never there.
+        if self.metadata_claims.len() > 8 || self.metadata_claims.iter().any(|key| key.len() > 64) {
+            return Err("metadataClaims may have 8 keys of 64 characters at most".to_owned());
         }
         if self.hide_lock && self.show_attempts {
             return Err("hideLock and showAttempts: the number of attempts would show the lock; choose one"

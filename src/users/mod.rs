@@ -1,12 +1,18 @@
 //! Users: who logs in for a customer, and the names they do it with.
 
+pub mod directory;
+mod metadata;
 mod name;
+mod phone;
+mod roles;
 pub mod store;
 
+pub use metadata::{MAX_METADATA_BYTES, Metadata, is_metadata_key};
 pub use name::{LoginName, MAX_NAME_BYTES, is_unfit};
+pub use phone::{MAX_PHONES, PHONE_TYPES, Phone, e164};
+pub use roles::{MAX_ROLES, StaffRole, check_customer_roles, check_staff_roles};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::customers::{CustomerKind, CustomerStatus};
@@ -30,44 +36,64 @@ impl UserKind {
             Self::Staff => "staff",
         }
     }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Customer, Self::Staff].into_iter().find(|kind| kind.as_str() == text)
+    }
 }
 
-/// One telephone number.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Phone {
-    /// `MOBILE`, `HOME` or `WORK`.
-    #[schema(example = "MOBILE")]
-    pub phone_type: String,
-    /// `E164`.
-    #[schema(example = "E164")]
-    pub encoding: String,
-    /// The number in E.164.
-    #[schema(example = "+37060000000")]
-    pub number: String,
-}
-
-/// What a role lets staff do. Other roles of staff are free words, as customers' are, and permit nothing.
+/// Whether a user may log in, as far as it is the user's own doing or the tenant's with them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StaffRole {
-    /// Manages customers, users and their credentials, and all that the others may.
-    Admin,
-    /// Manages users' sessions, and reads.
-    Operator,
-    /// Reads.
-    Viewer,
+pub enum UserStatus {
+    Active,
+    Suspended,
+    /// For good.
+    Closed,
 }
 
-impl StaffRole {
-    /// The word in `roles`.
+impl UserStatus {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Closed];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Admin => "ADMIN",
-            Self::Operator => "OPERATOR",
-            Self::Viewer => "VIEWER",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
         }
     }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// The word in answers and filters, spelled as the customers' are.
+    #[must_use]
+    pub const fn documented(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Suspended => "SUSPENDED",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
+/// What else the registration asks of a person; free text, but for the day.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PersonDetails {
+    /// `1990-12-31`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date_of_birth: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nationality: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place_of_birth: Option<String>,
+    /// The postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pincode: Option<String>,
 }
 
 /// A user with their customer, as a login or a session's caller needs them.
@@ -89,6 +115,7 @@ pub struct User {
     pub full_name: Option<String>,
     pub gender: Option<String>,
     pub phones: Vec<Phone>,
+    pub metadata: Metadata,
     pub last_login_at: Option<Timestamp>,
     /// When and why all sessions of this user ended.
     pub sessions_ended: Option<SessionsEnded>,
@@ -129,6 +156,8 @@ impl User {
             full_name: row.maybe_text("user_full_name")?,
             gender: row.maybe_text("user_gender")?,
             phones: serde_json::from_str(&row.text("user_phones")?).map_err(|_| broken("users.phones"))?,
+            metadata: Metadata::from_stored(&row.text("user_metadata")?)
+                .map_err(|_| broken("users.metadata"))?,
             last_login_at: row.maybe_instant("user_last_login_at")?,
             sessions_ended: SessionsEnded::from_row(
                 row,

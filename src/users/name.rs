@@ -1,6 +1,6 @@
 //! The names users log in with, in their one canonical spelling.
 
-use unicode_normalization::UnicodeNormalization;
+use crate::spelling::canonical;
 
 /// The longest login name, in bytes of UTF-8 (an e-mail address has at most 254, RFC 5321 §4.5.3.1.3).
 pub const MAX_NAME_BYTES: usize = 256;
@@ -37,23 +37,24 @@ impl LoginName {
         Ok(Self(canonical))
     }
 
+    /// Reads an e-mail address to log in with: one that has the look of one, for only a message that arrives would
+    /// prove more. 254 bytes at most (RFC 5321 §4.5.3.1.3).
+    pub fn parse_email(typed: &str) -> Result<Self, &'static str> {
+        let name = Self::parse(typed)?;
+        let parts: Vec<_> = typed.split('@').collect();
+        if typed.len() > 254 {
+            Err("may have 254 bytes at most")
+        } else if parts.len() != 2 || parts.iter().any(|part| part.is_empty()) {
+            Err("must be an e-mail address, like ada@example.com")
+        } else {
+            Ok(name)
+        }
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn canonical(typed: &str) -> String {
-    let mut name = typed.to_owned();
-    // Two or three rounds reach the fixed point for all of Unicode; the test goes through it.
-    for _ in 0..8 {
-        let next: String = name.nfkc().collect::<String>().to_lowercase().nfkc().collect();
-        if next == name {
-            break;
-        }
-        name = next;
-    }
-    name
 }
 
 /// Characters that may hide in a name or turn it round (R006): controls, line separators, bidirectional
@@ -110,6 +111,15 @@ mod tests {
                 let once = canonical(&typed);
                 assert_eq!(canonical(&once), once, "U+{:04X}", u32::from(character));
             }
+        }
+    }
+
+    #[test]
+    fn an_email_looks_like_one() {
+        assert_eq!(LoginName::parse_email("Ada@Example.TEST").unwrap().as_str(), "ada@example.test");
+        let long = format!("{}@example.test", "x".repeat(250));
+        for bad in ["ada", "@example.test", "ada@", "a@b@c", "ada @example.test", "", &long] {
+            assert!(LoginName::parse_email(bad).is_err(), "{bad:?}");
         }
     }
 

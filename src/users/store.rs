@@ -4,8 +4,9 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::passwords::PasswordHash;
+use crate::spelling::search_text;
 
-use super::{LoginName, Phone, UserKind};
+use super::{LoginName, Metadata, PersonDetails, Phone, UserKind};
 
 /// The columns [`super::User::from_row`] reads, of `users u` and `customers c`.
 macro_rules! user_columns {
@@ -14,7 +15,7 @@ macro_rules! user_columns {
          u.password_version as user_password_version, \
          u.roles as user_roles, u.email as user_email, u.first_name as user_first_name, \
          u.last_name as user_last_name, u.full_name as user_full_name, u.gender as user_gender, \
-         u.phones as user_phones, u.last_login_at as user_last_login_at, \
+         u.phones as user_phones, u.metadata as user_metadata, u.last_login_at as user_last_login_at, \
          u.sessions_not_before as user_sessions_not_before, \
          u.sessions_end_reason as user_sessions_end_reason, u.created_at as user_created_at, \
          u.updated_at as user_updated_at, c.id as customer_id, c.kind as customer_kind, \
@@ -32,19 +33,56 @@ pub struct NewUser<'a> {
     pub kind: UserKind,
     pub password_hash: Option<&'a PasswordHash>,
     pub roles: &'a [String],
+    /// As typed; what they log in by is the flow's to say.
+    pub username: Option<&'a str>,
+    /// As typed.
     pub email: Option<&'a str>,
     pub first_name: Option<&'a str>,
     pub last_name: Option<&'a str>,
+    pub full_name: Option<&'a str>,
+    pub gender: Option<&'a str>,
+    /// The first is the one that answers show as the number.
     pub phones: &'a [Phone],
+    pub details: Option<&'a PersonDetails>,
+    pub metadata: Option<&'a Metadata>,
 }
 
-/// Refused ("user id") when the id has ever been used in this tenant.
+impl<'a> NewUser<'a> {
+    /// A user of whom no more is known yet, and who has no password and no roles.
+    #[must_use]
+    pub const fn new(id: &'a UserId, customer_id: &'a CustomerId, kind: UserKind) -> Self {
+        Self {
+            id,
+            customer_id,
+            kind,
+            password_hash: None,
+            roles: &[],
+            username: None,
+            email: None,
+            first_name: None,
+            last_name: None,
+            full_name: None,
+            gender: None,
+            phones: &[],
+            details: None,
+            metadata: None,
+        }
+    }
+
+    fn search(&self) -> String {
+        let names = [self.first_name, self.last_name, self.full_name, self.username, self.email];
+        search_text(names.into_iter().chain(self.phones.iter().map(|phone| Some(phone.number.as_str()))))
+    }
+}
+
+/// Refused ("user id") when the id has ever been used in this tenant. Its names and numbers are rows of their own.
 #[must_use]
 pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statement {
     Statement::new(
         "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_imported, \
-         password_changed_at, password_version, roles, email, first_name, last_name, phones, created_at, \
-         updated_at) values ($1, $2, $3, $4, 'active', $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $13) \
+         password_changed_at, password_version, roles, username, email, first_name, last_name, full_name, gender, \
+         phones, profile, metadata, search, created_at, updated_at) \
+         values ($1, $2, $3, $4, 'active', $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19) \
          on conflict do nothing returning id",
     )
     .bind(tenant)
@@ -55,28 +93,48 @@ pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statemen
     .bind(user.password_hash.is_some_and(PasswordHash::is_imported))
     .bind(user.password_hash.map(|_| now))
     .bind(serde_json::to_string(user.roles).expect("a list of texts"))
+    .bind(user.username)
     .bind(user.email)
     .bind(user.first_name)
     .bind(user.last_name)
+    .bind(user.full_name)
+    .bind(user.gender)
     .bind(serde_json::to_string(user.phones).expect("a list of plain data"))
+    .bind(serde_json::to_string(&user.details.cloned().unwrap_or_default()).expect("plain data"))
+    .bind(user.metadata.cloned().unwrap_or_default().to_string())
+    .bind(user.search())
     .bind(now)
     .must_change("user id")
 }
 
-/// Gives a user a name to log in with. Refused ("username") when somebody in the tenant has it.
+/// Lets a user be found by a number.
 #[must_use]
-pub fn insert_username(tenant: &TenantId, user: &UserId, name: &LoginName) -> Statement {
-    insert_name(tenant, user, name, "username").must_change("username")
+pub fn insert_phone(tenant: &TenantId, user: &UserId, number: &str) -> Statement {
+    Statement::new(
+        "insert into user_phones (tenant_id, number, user_id) values ($1, $2, $3) on conflict do nothing",
+    )
+    .bind(tenant)
+    .bind(number)
+    .bind(user)
 }
 
-/// Gives a user their e-mail to log in with. Refused ("email") when somebody in the tenant has it.
-/// Where it is the username too it stands there once.
+/// Gives a user the names to log in with. Refused ("username", "email") when somebody in the tenant has one. A name
+/// that is both stands there once. In the names' order, so that two who want the same two do not wait for each other.
 #[must_use]
-pub fn insert_email(tenant: &TenantId, user: &UserId, name: &LoginName) -> Statement {
-    insert_name(tenant, user, name, "email").must_change("email")
+pub fn insert_names(
+    tenant: &TenantId,
+    user: &UserId,
+    username: Option<&LoginName>,
+    email: Option<&LoginName>,
+) -> Vec<Statement> {
+    let email = email.filter(|email| Some(*email) != username);
+    let mut names: Vec<_> = username.map(|name| (name, "username")).into_iter().collect();
+    names.extend(email.map(|name| (name, "email")));
+    names.sort_by_key(|(name, _)| name.as_str());
+    names.into_iter().map(|(name, kind)| insert_name(tenant, user, name, kind).must_change(kind)).collect()
 }
 
-fn insert_name(tenant: &TenantId, user: &UserId, name: &LoginName, kind: &str) -> Statement {
+fn insert_name(tenant: &TenantId, user: &UserId, name: &LoginName, kind: &'static str) -> Statement {
     Statement::new(
         "insert into login_names (tenant_id, name, user_id, kind) values ($1, $2, $3, $4) \
          on conflict do nothing returning name",

@@ -223,7 +223,7 @@ fn a_store_writes_only_its_own_tables() {
     let owned = |module: &str| -> &[&str] {
         match module {
             "tenants" => &["tenants", "tenant_keys", "tenant_origins"],
-            "users" => &["users", "login_names"],
+            "users" => &["users", "login_names", "user_phones"],
             "throttles" => &["throttles", "attempts"],
             "customers" => &["customers"],
             "devices" => &["devices"],

@@ -256,6 +256,7 @@ impl Attempt {
             acr: "aal1".to_owned(),
             amr: vec!["pwd".to_owned()],
             client_id: client_id(&tenant.id, session.tenant_key_id.as_ref()),
+            metadata: user.metadata.claim(&tenant.settings.metadata_claims),
         }
     }
 }

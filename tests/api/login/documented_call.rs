@@ -21,11 +21,8 @@ async fn documented_tenant(app: &TestApp) {
     let person = crate::support::app::Person::new(Family::Individual, EMAIL);
     let hash = password_hash(PASSWORD);
     let customer = NewCustomer {
-        id: &person.customer,
-        kind: CustomerKind::Individual,
-        house: false,
         status: CustomerStatus::RegistrationCompleted,
-        name: "Ada Example",
+        ..NewCustomer::new(&person.customer, CustomerKind::Individual, "Ada Example")
     };
     let new = NewTenant {
         id: TenantId::parse(TENANT).unwrap(),

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use vestibule::app::{App, AppOptions, Refusals, SharedApp};
 use vestibule::clock::{Clock, Timestamp};
+use vestibule::customers::CustomerKind;
 use vestibule::customers::store::NewCustomer;
-use vestibule::customers::{CustomerKind, CustomerStatus};
 use vestibule::events::Actor;
 use vestibule::flows::{CreateUser, NewTenant, create_tenant};
 use vestibule::ids::{CustomerId, TenantId, UserId};
@@ -114,13 +114,7 @@ impl TestApp {
         let customers: Vec<_> = tenant.people[..2]
             .iter()
             .zip(kinds)
-            .map(|(person, kind)| NewCustomer {
-                id: &person.customer,
-                kind,
-                house: false,
-                status: CustomerStatus::Active,
-                name: "A customer",
-            })
+            .map(|(person, kind)| NewCustomer::new(&person.customer, kind, "A customer"))
             .collect();
         let users: Vec<_> = tenant.people.iter().map(|person| person.as_new(&hash)).collect();
         let new = NewTenant {
@@ -243,18 +237,15 @@ impl Person {
     pub fn as_new<'a>(&'a self, hash: &'a PasswordHash) -> CreateUser<'a> {
         let kind = if self.family == Family::Admin { UserKind::Staff } else { UserKind::Customer };
         CreateUser {
-            username: self.name.clone(),
+            username: None,
             email_name: Some(self.name.clone()),
             user: NewUser {
-                id: &self.id,
-                customer_id: &self.customer,
-                kind,
                 password_hash: Some(hash),
                 roles: &self.roles,
                 email: Some(&self.email),
                 first_name: Some("Ada"),
                 last_name: Some("Example"),
-                phones: &[],
+                ..NewUser::new(&self.id, &self.customer, kind)
             },
         }
     }

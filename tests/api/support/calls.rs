@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use vestibule::customers;
+use vestibule::customers::CustomerKind;
 use vestibule::customers::store::NewCustomer;
-use vestibule::customers::{CustomerKind, CustomerStatus};
 use vestibule::db::Statement;
 use vestibule::events::Actor;
 use vestibule::flows::create_user;
@@ -141,13 +141,8 @@ impl TestApp {
             person.customer = tenant.person(Family::Admin).customer.clone();
         } else {
             let individual = family == Family::Individual;
-            let customer = NewCustomer {
-                id: &person.customer,
-                kind: if individual { CustomerKind::Individual } else { CustomerKind::Organization },
-                house: false,
-                status: CustomerStatus::Active,
-                name: "Another customer",
-            };
+            let kind = if individual { CustomerKind::Individual } else { CustomerKind::Organization };
+            let customer = NewCustomer::new(&person.customer, kind, "Another customer");
             self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
         }
         let hash = password_hash(PASSWORD);

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt;
 use vestibule::clock::Timestamp;
 use vestibule::customers::store::NewCustomer;
-use vestibule::customers::{self, CustomerKind, CustomerStatus};
+use vestibule::customers::{self, CustomerKind};
 use vestibule::db::{Row, Statement};
 use vestibule::events::Actor;
 use vestibule::flows::create_user;
@@ -228,13 +228,7 @@ impl TestApp {
         let person = Person::new(family, email);
         let kind =
             if family == Family::Individual { CustomerKind::Individual } else { CustomerKind::Organization };
-        let customer = NewCustomer {
-            id: &person.customer,
-            kind,
-            house: false,
-            status: CustomerStatus::Active,
-            name: "Another customer",
-        };
+        let customer = NewCustomer::new(&person.customer, kind, "Another customer");
         let now = self.clock.now();
         self.database.apply(customers::store::insert(&tenant.id, &customer, now)).await.unwrap();
         create_user(&self.database, &tenant.id, &person.as_new(hash), Actor::Operator(None), now)
