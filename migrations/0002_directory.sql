@@ -66,7 +66,7 @@ create table user_phones (
 ) /*table*/;
 create index user_phones_by_user on user_phones (user_id, tenant_id);
 
--- The change that wrote the row last: a login tells by it whether the device is new.
+-- The change in which the device was seen first: a login tells by it whether the device is new.
 alter table devices add column change_id text;
 
 -- Secrets with which a user who forgot the password sets a new one: once, and not for long. No user: it was asked

@@ -1,5 +1,7 @@
 //! The events' SQL.
 
+use serde_json::Value;
+
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
@@ -19,7 +21,10 @@ macro_rules! insert_into_events {
 
 macro_rules! event_parameters {
     () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16"
+        event_parameters!("$13")
+    };
+    ($details:literal) => {
+        concat!("$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ", $details, ", $14, $15, $16")
     };
 }
 
@@ -86,6 +91,36 @@ pub fn insert_if_dead_attempts_locked(
     .bind(change)
     .bind(dead_before(now))
     .bind(MAX_ATTEMPTS)
+}
+
+/// Writes an event if the same change has seen this device for the first time. It has the event's details where
+/// the user had logged in from no other before, and `others` where they had.
+#[must_use]
+pub fn insert_if_device_is_new(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    others: &Value,
+    device: &str,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select ",
+            event_parameters!(
+                "case when exists (select 1 from devices o where o.tenant_id = $1 and o.user_id = $8 \
+                 and o.device_id <> d.device_id) then $17 else $13 end"
+            ),
+            " from devices d where d.tenant_id = $1 and d.user_id = $8 and d.device_id = $18 and d.change_id = $19",
+        )),
+        tenant,
+        event,
+        now,
+    )
+    .bind(others.to_string())
+    .bind(device)
+    .bind(change)
 }
 
 fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {

@@ -7,6 +7,7 @@ mod commands;
 mod cors;
 mod db;
 mod documents;
+mod events;
 mod flood;
 mod hygiene;
 mod imported_hashes;

@@ -176,23 +176,36 @@ impl Attempt {
         let Self { request, found, now, subject, .. } = self;
         let tenant = &found.tenant.id;
         let change = ChangeId::random();
-        let event = Event {
+        let event = |name, details| Event {
             user: Some(&user.id),
+            customer: Some(&user.customer_id),
             session: Some(&session.id),
             client: Some(&request.client),
-            details: json!({ "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id }),
-            ..Event::new(EventName::AuthnLoginSuccess, Actor::of(user))
+            details,
+            ..Event::new(name, Actor::of(user))
         };
-        let device = request.client.device_id.as_deref().map(|device| {
-            devices::store::note_login(tenant, &user.id, device, request.client.platform.as_deref(), *now)
+        let success = event(
+            EventName::AuthnLoginSuccess,
+            json!({ "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id }),
+        );
+        let device = request.client.device_id.as_deref();
+        let noted = device.map(|device| {
+            let platform = request.client.platform.as_deref();
+            devices::store::note_login(tenant, &user.id, device, platform, &change, *now)
+        });
+        let first = event(EventName::AuthnLoginNewDevice, json!({ "firstDevice": true }));
+        let others = json!({ "firstDevice": false });
+        let told = device.map(|device| {
+            events::store::insert_if_device_is_new(tenant, &first, &others, device, &change, *now)
         });
         Change::new()
             .with(users::store::note_login(tenant, &user.id, user.password_version, *now))
-            .with_all(device)
+            .with_all(noted)
             .with(sessions::store::insert(tenant, session, &request.client, &change))
             .with(throttles::store::clear(tenant, subject, &change, *now))
             .with(throttles::store::conclude(tenant, subject, &self.id))
-            .with(events::store::insert(tenant, &event, *now))
+            .with(events::store::insert(tenant, &success, *now))
+            .with_all(told)
     }
 
     /// Counts the failure. Everything that could tell one reason from another is the same here.

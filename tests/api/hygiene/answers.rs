@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::routing::get;
 use vestibule::app::App;
+use vestibule::upkeep::summarise_refusals;
 use vestibule::http::query::QueryNames;
 use vestibule::ids::system_tenant;
 use vestibule::server::through_middleware;
 use vestibule::tenants::Family;
-use vestibule::upkeep::summarise_refusals;
 
 use super::{in_the_envelope, nothing_inner, one_of_each, start};
 use crate::support::app::{NIL, TestApp};
@@ -111,7 +111,10 @@ async fn a_correlation_id_is_returned_and_recorded() {
     let call = tenant.login(Family::Individual).header("x-correlation-id", "flow-8");
     let opened = app.send(call.header("x-request-id", "request-9").request()).await.expect(200);
     assert_eq!(opened.headers["x-correlation-id"], "flow-8");
-    assert_eq!(app.number_of("events where request_id = 'request-9'").await, 1);
+    assert_eq!(
+        app.number_of("events where request_id = 'request-9' and name = 'authn_login_success'").await,
+        1
+    );
 }
 
 #[tokio::test]
