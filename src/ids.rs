@@ -124,6 +124,15 @@ id!(
 random_id!(TenantId, TenantKeyId, CustomerId, UserId, OperatorId, AttemptId, ChangeId);
 ordered_id!(SessionId, EventId);
 
+impl EventId {
+    /// No event's id, and before all that are made at this instant or later.
+    #[must_use]
+    pub fn before(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid().to_string())
+    }
+}
+
 /// The tenant under which Vestibule's own events stand. It has no keys, users or issuer.
 #[must_use]
 pub fn system_tenant() -> TenantId {
@@ -162,6 +171,15 @@ fn canonical(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_told_by_its_id_to_be_made_no_earlier_than_an_instant() {
+        let at = Timestamp::from_millis(1_773_690_572_000);
+        assert!(EventId::before(at) < EventId::at(at));
+        assert!(EventId::before(at) < EventId::before(at.plus_millis(1)));
+        assert!(EventId::before(Timestamp::from_millis(-1)) < EventId::before(at));
+        assert_eq!(EventId::before(at).as_str(), "019cf832-4ce0-7000-8000-000000000000");
+    }
 
     #[test]
     fn an_id_is_short_plain_text_and_a_uuid_is_lower_cased() {

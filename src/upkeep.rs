@@ -1,66 +1,91 @@
-//! What goes on in the background: the minute's summary of what left no event of its own, and the hour's look
-//! for tenants whose failed logins need not wait any more.
+//! What goes on in the background, on every node: the list of it, and how often. What each does is a flow.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::json;
-use tracing::warn;
+use metrics::gauge;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{info, warn};
 
-use crate::app::{Refusals, SharedApp};
+use crate::app::{App, SharedApp};
 use crate::db::DbError;
-use crate::events::{self, Actor, Event, EventName};
-use crate::flows::lower_failure_floors;
-use crate::ids::system_tenant;
+use crate::flows::{lower_failure_floors, number_events, summarise_refusals};
 
-const EVERY: Duration = Duration::from_mins(1);
-const FLOORS_EVERY: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
-/// Runs until it is dropped.
+/// Runs until it is dropped. What is then under way in the database is finished there.
 pub async fn run(app: SharedApp) {
-    let mut minutes = tokio::time::interval(EVERY);
-    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    minutes.tick().await;
-    let mut hours = tokio::time::interval(FLOORS_EVERY);
-    hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let app = &*app;
+    tokio::join!(
+        keep_numbering(app),
+        every(MINUTE, "the summary of refusals was not written; they go into the next", || {
+            summarise_refusals(app)
+        }),
+        every(HOUR, "failed logins may wait for an hour more than they must", || {
+            lower_failure_floors(&app.db)
+        }),
+    );
+}
+
+/// Does it again and again, for the first time after one period; a failure is logged, and the next period tries again.
+async fn every<F>(period: Duration, failure: &'static str, task: impl Fn() -> F)
+where
+    F: Future<Output = Result<(), DbError>>,
+{
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
     loop {
-        tokio::select! {
-            _ = minutes.tick() => {
-                if let Err(error) = summarise_refusals(&app).await {
-                    warn!(cause = %error, "the minute's summary of refusals was not written; it goes into the next");
-                }
-            }
-            _ = hours.tick() => {
-                if let Err(error) = lower_failure_floors(&app.db).await {
-                    warn!(cause = %error, "failed logins may wait for an hour more than they must");
-                }
-            }
+        ticks.tick().await;
+        if let Err(error) = task().await {
+            warn!(cause = %error, "{failure}");
         }
     }
 }
 
-/// Writes one event under the system tenant if anything was refused since the last one.
-/// What could not be written is counted on.
-pub async fn summarise_refusals(app: &SharedApp) -> Result<(), DbError> {
-    let Refusals { malformed, tenant, unavailable } = &app.refusals;
-    let counters = [malformed, tenant, unavailable];
-    let taken = counters.map(|counter| counter.swap(0, Ordering::Relaxed));
-    if taken == [0; 3] {
-        return Ok(());
-    }
-    let event = Event {
-        details: json!({ "malformed": taken[0], "tenant": taken[1], "unavailable": taken[2] }),
-        ..Event::new(EventName::RefusalsSummary, Actor::System)
-    };
-    let written = app.db.apply(events::store::insert(&system_tenant(), &event, app.clock.now())).await;
-    if matches!(written, Err(ref error) if !matches!(error, DbError::UnknownOutcome(_))) {
-        give_back(counters, taken);
-    }
-    written.map(drop)
-}
+/// The sealer's pauses: after a round that had something to do; the longest when there is nothing, which keeps it
+/// less than 250 ms behind; and the longest while it fails.
+const BUSY: Duration = Duration::from_millis(40);
+const IDLE: Duration = Duration::from_millis(160);
+const FAILING: Duration = Duration::from_secs(5);
+/// A look at what was made lately finds all but what was written long after it was made, or by a clock that is far
+/// behind; so at all others, now and then.
+const LATELY_MILLIS: i64 = 60_000;
 
-fn give_back(counters: [&AtomicU64; 3], taken: [u64; 3]) {
-    for (counter, count) in counters.into_iter().zip(taken) {
-        counter.fetch_add(count, Ordering::Relaxed);
+/// Numbers events for ever. A failure is logged once, until it works again.
+async fn keep_numbering(app: &App) {
+    let mut pause = BUSY;
+    let mut looked_at_all: Option<Instant> = None;
+    // Events that were durable at this instant have their numbers.
+    let mut numbered_until = Instant::now();
+    let mut failing = false;
+    loop {
+        let (began, now) = (Instant::now(), app.clock.now());
+        let all = looked_at_all.is_none_or(|at| at.elapsed() >= MINUTE);
+        let since = (!all).then(|| now.plus_millis(-LATELY_MILLIS));
+        match number_events(&app.db, since, now).await {
+            Ok(round) => {
+                if failing {
+                    info!("events are numbered again");
+                }
+                failing = false;
+                if all {
+                    looked_at_all = Some(began);
+                }
+                if !round.contended {
+                    numbered_until = began;
+                }
+                pause = if round.events > 0 || round.contended { BUSY } else { (2 * pause).min(IDLE) };
+            }
+            Err(error) => {
+                if !failing {
+                    warn!(cause = %error, "events are not being numbered; trying again until they are");
+                }
+                failing = true;
+                pause = (2 * pause).min(FAILING);
+            }
+        }
+        gauge!("vestibule_events_behind_seconds").set(numbered_until.elapsed().as_secs_f64());
+        sleep(pause).await;
     }
 }

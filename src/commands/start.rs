@@ -9,6 +9,7 @@ use crate::app::{App, AppOptions, Refusals};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
+use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, stop_signals};
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
 use crate::secrets::MasterKeys;
@@ -112,7 +113,7 @@ pub(super) async fn serve(app: App, listeners: Listeners, metrics: Metrics) -> a
         task.abort();
     }
     // The last minute's refusals are not lost with the process.
-    upkeep::summarise_refusals(&app).await.unwrap_or_else(|error| {
+    summarise_refusals(&app).await.unwrap_or_else(|error| {
         tracing::warn!(cause = %error, "the last summary of refusals was not written");
     });
     app.passwords.close().await;

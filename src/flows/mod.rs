@@ -9,7 +9,9 @@ mod end_session;
 mod find_session;
 mod login;
 mod lower_failure_floors;
+mod number_events;
 mod register_customer;
+mod summarise_refusals;
 
 pub use authenticate::{Authenticated, authenticate};
 pub use authenticate_backend::authenticate_backend;
@@ -20,4 +22,6 @@ pub use end_session::{Ended, end_session};
 pub use find_session::find_session;
 pub use login::{LoggedIn, Login, PathId, login};
 pub use lower_failure_floors::lower_failure_floors;
+pub use number_events::{Numbered, number_events};
 pub use register_customer::{Registration, register_customer, registration_statements};
+pub use summarise_refusals::summarise_refusals;

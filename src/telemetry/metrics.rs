@@ -51,6 +51,11 @@ pub const METRICS: &[Metric] = &[
     histogram("vestibule_db_wait_seconds", &["kind"], "From asking the database to its answer."),
     histogram("vestibule_db_batch_size", &[], "Changes made durable by one commit."),
     counter("vestibule_db_errors_total", &["kind"], "Database errors."),
+    gauge(
+        "vestibule_events_behind_seconds",
+        &[],
+        "How long ago all events had their numbers, at the last look.",
+    ),
     gauge("vestibule_build_info", &["version", "commit"], "Always 1; the labels say what runs."),
     gauge("process_resident_memory_bytes", &[], "Memory of the process in RAM."),
     gauge("process_open_fds", &[], "Files and sockets open."),

@@ -29,10 +29,7 @@ async fn R012_a_login_from_a_new_device_leaves_one_event_beside_its_own_and_the_
     assert_eq!(news(&app, &tenant).await.len(), 1, "a known device is no news");
     let second = app.send(call.clone().header("deviceid", "device-2").request()).await.expect(200);
     app.send(call.request()).await.expect(200);
-    assert_eq!(
-        news(&app, &tenant).await,
-        [json!({ "firstDevice": true }), json!({ "firstDevice": false })]
-    );
+    assert_eq!(news(&app, &tenant).await, [json!({ "firstDevice": true }), json!({ "firstDevice": false })]);
 
     let rows = app.events_named(tenant.id.as_str(), NEW_DEVICE).await;
     let person = tenant.person(Family::Individual);

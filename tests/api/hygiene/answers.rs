@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::routing::get;
 use vestibule::app::App;
-use vestibule::upkeep::summarise_refusals;
+use vestibule::flows::summarise_refusals;
 use vestibule::http::query::QueryNames;
 use vestibule::ids::system_tenant;
 use vestibule::server::through_middleware;
