@@ -3,6 +3,8 @@
 //! An event has a fixed part and a personal part. The personal part goes when a person is erased; what
 //! will be sealed of it is only its salted digest, so that what remains stays verifiable.
 
+mod catalogue;
+mod recorded;
 pub mod store;
 
 use serde_json::{Value, json};
@@ -11,27 +13,23 @@ use crate::client::Client;
 use crate::ids::{CustomerId, OperatorId, SessionId, TenantKeyId, UserId};
 use crate::users::{User, UserKind};
 
-/// What happened, in the words of the OWASP logging vocabulary.
+pub use catalogue::events_document;
+pub use recorded::Recorded;
+
+/// What happened, in the words of the OWASP logging vocabulary. [`EventName::meaning`] says what each means, and
+/// [`EventName::details`] what belongs to it: whoever writes a detail describes it there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventName {
-    /// A session was opened.
     AuthnLoginSuccess,
-    /// A login failed, for whatever reason after its tenant was authenticated.
     AuthnLoginFail,
-    /// A name was locked; the failures have events of their own.
     AuthnLoginLock,
-    /// A user's first login from this device (R012).
     AuthnLoginNewDevice,
-    /// A password was set or changed; the details say by what.
     AuthnPasswordChange,
     AuthnPasswordChangeFail,
-    /// Somebody asked for a secret that sets a new password.
     AuthnPasswordResetRequest,
-    /// A session's end; the reason says which.
     SessionExpired,
     CustomerCreated,
     CustomerUpdated,
-    /// Another status; the details say which, from what.
     CustomerStatusChanged,
     CustomerErased,
     UserCreated,
@@ -40,10 +38,8 @@ pub enum EventName {
     UserErased,
     UsersImported,
     UsersExported,
-    /// Other roles; the details have both lists.
     PrivilegePermissionsChanged,
     TenantCreated,
-    /// Other settings or another name.
     TenantUpdated,
     TenantStatusChanged,
     TenantKeyCreated,
@@ -52,7 +48,6 @@ pub enum EventName {
     SigningKeyRetired,
     OperatorCreated,
     OperatorRevoked,
-    /// What was refused before any tenant was known, counted by the minute.
     RefusalsSummary,
 }
 

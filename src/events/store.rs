@@ -9,7 +9,7 @@ use crate::ids::{ChangeId, EventId, TenantId};
 use crate::secrets::{random, sha256};
 use crate::throttles::{Subject, dead_before};
 
-use super::Event;
+use super::{Event, EventName};
 
 /// The columns that [`bind_event`] binds, in its order.
 macro_rules! insert_into_events {
@@ -124,6 +124,12 @@ pub fn insert_if_device_is_new(
 }
 
 fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
+    debug_assert_eq!(
+        event.name.undescribed(&event.details),
+        None,
+        "{:?}: describe it in catalogue.rs",
+        event.name
+    );
     let personal = event.personal().map(|personal| personal.to_string());
     let salt = random::<16>();
     // What is sealed of the personal part; it stays when a person is erased, and the salt goes.
@@ -205,4 +211,25 @@ pub fn number(
         .bind(head)
         .must_change("gapless numbers"),
     ]
+}
+
+/// A tenant's events with positions after `after` up to `until`, `most` at most, in their order; of these types, or of
+/// all where none is named. Each row has the `head`, and there is one at least if anything was ever numbered.
+#[must_use]
+pub fn find_numbered(tenant: &TenantId, types: &[EventName], after: i64, until: i64, most: u32) -> Statement {
+    // ",one,another,", in which a name is looked for with its commas; the portable SQL has no arrays.
+    let names = types.iter().fold(String::new(), |names, name| format!("{names},{},", name.as_str()));
+    Statement::new(
+        "select h.position as head, e.* from event_heads h left join \
+         (select position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, session_id, \
+          reason, request_id, details, personal from events \
+          where tenant_id = $1 and position > $2 and position <= $3 \
+          and ($4 = '' or replace($4, ',' || name || ',', '') <> $4) order by position limit $5) as e \
+         on true where h.tenant_id = $1 order by e.position",
+    )
+    .bind(tenant)
+    .bind(after)
+    .bind(until)
+    .bind(names)
+    .bind(i64::from(most))
 }

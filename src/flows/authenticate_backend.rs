@@ -21,7 +21,7 @@ pub async fn authenticate_backend(
         tenant_columns!(),
         ", ",
         tenant_key_columns!(),
-        " from tenant_keys k join tenants t on t.id = k.tenant_id where k.tenant_key = $1"
+        " from tenant_keys k join tenants t on t.id = k.tenant_id where k.tenant_key = $1 and t.slug <> 'system'"
     ))
     .bind(key);
     let rows = app.db.fetch(statement).await?;

@@ -11,6 +11,7 @@ mod login;
 mod lower_failure_floors;
 mod number_events;
 mod register_customer;
+mod read_events;
 mod summarise_refusals;
 
 pub use authenticate::{Authenticated, authenticate};
@@ -24,4 +25,5 @@ pub use login::{LoggedIn, Login, PathId, login};
 pub use lower_failure_floors::lower_failure_floors;
 pub use number_events::{Numbered, number_events};
 pub use register_customer::{Registration, register_customer, registration_statements};
+pub use read_events::{EventPage, LOOKED_THROUGH, read_events};
 pub use summarise_refusals::summarise_refusals;

@@ -32,8 +32,8 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
-/// A number that came as text, as all of a query does.
-fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+/// A page's size that came as text, as all of a query does.
+pub fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
     number
@@ -76,7 +76,8 @@ impl List<'_> {
     }
 
     /// The position a cursor of this very list names; `None` for anything else.
-    fn position(&self, cursor: &str) -> Option<String> {
+    #[must_use]
+    pub fn position(&self, cursor: &str) -> Option<String> {
         let [id, body, mac] = cursor.strip_prefix(PREFIX)?.split('.').collect::<Vec<_>>()[..] else {
             return None;
         };

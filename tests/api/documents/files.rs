@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use vestibule::error::errors_document;
+use vestibule::events::events_document;
 use vestibule::server::{openapi, operator_openapi};
 
 use super::requirements;
@@ -38,6 +39,11 @@ fn what_a_client_reads_names_no_paper_of_ours() {
         let numbers: Vec<_> = requirements::numbers(&text).collect();
         assert!(numbers.is_empty(), "{numbers:?} in a client's text");
     }
+}
+
+#[test]
+fn docs_events_md_is_what_the_catalogue_says() {
+    is_current("events.md", &events_document());
 }
 
 #[test]

@@ -1,3 +1,5 @@
 //! Events: what a new device leaves, how events are numbered, and how a tenant's backend reads them.
 
+mod feed;
 mod new_devices;
+mod numbering;

@@ -1,0 +1,182 @@
+//! What each event means and what its details hold: for `docs/events.md`, and for those who write events.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::EventName;
+
+/// A detail's name and what it says.
+type Detail = (&'static str, &'static str);
+
+const FAMILY: Detail =
+    ("family", "The family of calls by which it was tried: `individual`, `organization` or `admin`.");
+const SUBJECT: Detail = (
+    "subject",
+    "Whose failures were counted: `user:` and an id, or `name:` and a digest where nobody has the name.",
+);
+const BEFORE: Detail = ("before", "What it was.");
+const AFTER: Detail = ("after", "What it is now.");
+const NOTE: Detail = ("note", "What was said of it, if anything.");
+const KID: Detail = ("kid", "The signing key's id.");
+const KEY_ID: Detail = ("keyId", "The tenant key's id, which is not the key.");
+const OPERATOR: Detail = ("operatorId", "Which operator.");
+const FIELDS: Detail = ("fields", "The names of the fields that are other ones now, not what they hold.");
+
+impl EventName {
+    /// What happened.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::AuthnLoginSuccess => "A session was opened.",
+            Self::AuthnLoginFail => "A login failed; the reason says why, which its answer did not.",
+            Self::AuthnLoginLock => "A name was locked; the failures have events of their own.",
+            Self::AuthnLoginNewDevice => {
+                "A user's first login from this device, beside the login's own event. None where a login names no device."
+            }
+            Self::AuthnPasswordChange => "A password was set or changed; the actor says by whom.",
+            Self::AuthnPasswordChangeFail => "A change of a password failed; the reason says why.",
+            Self::AuthnPasswordResetRequest => "Somebody asked for a secret that sets a new password.",
+            Self::SessionExpired => "A session was ended; the reason says why.",
+            Self::CustomerCreated => "A customer was made.",
+            Self::CustomerUpdated => "A customer's data are other ones.",
+            Self::CustomerStatusChanged => "A customer was suspended, resumed or closed.",
+            Self::CustomerErased => "What was personal of a customer was erased.",
+            Self::UserCreated => "A user was made.",
+            Self::UserUpdated => "A user's data are other ones.",
+            Self::UserStatusChanged => "A user was suspended, resumed or closed.",
+            Self::UserErased => "What was personal of a user was erased.",
+            Self::UsersImported => "Users were brought from elsewhere.",
+            Self::UsersExported => "Users were written out, with their hashes.",
+            Self::PrivilegePermissionsChanged => "A user has other roles.",
+            Self::TenantCreated => "The tenant was made.",
+            Self::TenantUpdated => "The tenant has other settings, another name or another signing key.",
+            Self::TenantStatusChanged => "The tenant was suspended, resumed or deleted.",
+            Self::TenantKeyCreated => "A tenant key was made.",
+            Self::TenantKeyRevoked => "A tenant key was revoked.",
+            Self::SigningKeyCreated => "A signing key was made; it signs from the instant in the details on.",
+            Self::SigningKeyRetired => "A signing key counts no longer.",
+            Self::OperatorCreated => "An operator was made.",
+            Self::OperatorRevoked => "An operator was revoked.",
+            Self::RefusalsSummary => "What was refused before any tenant was known, counted by the minute.",
+        }
+    }
+
+    /// What its details may hold; what does not apply is left out or null.
+    #[must_use]
+    pub const fn details(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::AuthnLoginSuccess => &[
+                ("family", "The session's family: `individual`, `organization` or `admin`."),
+                ("amr", "By what the user was recognised: `pwd`, a password."),
+                ("tenantKey", "The id of the tenant key that opened it, which is not the key."),
+            ],
+            Self::AuthnLoginFail | Self::AuthnLoginLock | Self::AuthnPasswordChangeFail => &[FAMILY, SUBJECT],
+            Self::AuthnLoginNewDevice => {
+                &[("firstDevice", "Whether the user had logged in from no device before.")]
+            }
+            Self::AuthnPasswordChange => &[("family", "The family of the user."), NOTE],
+            Self::AuthnPasswordResetRequest => &[("validSeconds", "How long the secret is good."), NOTE],
+            Self::SessionExpired => &[("family", "The session's family."), ("endedAt", "When it ended.")],
+            Self::CustomerCreated => {
+                &[("kind", "`individual` or `organization`."), ("status", "Its status.")]
+            }
+            Self::CustomerUpdated | Self::UserUpdated => &[FIELDS],
+            Self::CustomerStatusChanged | Self::UserStatusChanged | Self::PrivilegePermissionsChanged => {
+                &[BEFORE, AFTER, NOTE]
+            }
+            Self::CustomerErased | Self::UserErased => &[],
+            Self::UserCreated => &[("kind", "`customer` or `staff`."), ("roles", "The user's roles.")],
+            Self::UsersImported => &[
+                ("file", "SHA-256 of the file."),
+                ("created", "Users made."),
+                ("refused", "Lines that were refused."),
+            ],
+            Self::UsersExported => &[("users", "How many.")],
+            Self::TenantCreated => &[
+                ("slug", "Its slug."),
+                ("settings", "Its settings."),
+                ("keys", "Its first tenant keys, by id and purpose."),
+                ("signingKid", "Its first signing key."),
+            ],
+            Self::TenantUpdated => &[
+                ("name", "Both names, where it has another one."),
+                ("settings", "The settings that are other ones, each with both values."),
+                ("origins", "The web origins before and now, where they are others."),
+                ("signingKid", "The signing keys before and now, where another one signs."),
+            ],
+            Self::TenantStatusChanged => {
+                &[("to", "What it is now."), ("slug", "Its slug, when it is deleted."), NOTE]
+            }
+            Self::TenantKeyCreated => &[
+                KEY_ID,
+                ("purpose", "`login` or `backend`."),
+                ("name", "What people call it."),
+                ("expiresAt", "When it ends by itself; null: never."),
+                ("broughtAlong", "Whether key and secret came from elsewhere."),
+            ],
+            Self::TenantKeyRevoked => &[KEY_ID],
+            Self::SigningKeyCreated => {
+                &[KID, ("algorithm", "What it signs by."), ("signsFrom", "From when on it signs.")]
+            }
+            Self::SigningKeyRetired => {
+                &[KID, ("atOnce", "Whether it was taken away before its last token was dead.")]
+            }
+            Self::OperatorCreated => &[OPERATOR, ("expiresAt", "When the token ends; null: never.")],
+            Self::OperatorRevoked => &[OPERATOR],
+            Self::RefusalsSummary => &[
+                ("malformed", "Requests that could not be read."),
+                ("tenant", "Requests of an unknown or wrongly authenticated tenant."),
+                ("unavailable", "Requests that were refused for want of room, or of the database."),
+            ],
+        }
+    }
+
+    /// Whether it stands under a tenant of Vestibule's and so in its feed; the others stand under the system tenant.
+    #[must_use]
+    pub const fn is_of_tenants(self) -> bool {
+        !matches!(self, Self::OperatorCreated | Self::OperatorRevoked | Self::RefusalsSummary)
+    }
+
+    /// The first of these details that is not described above.
+    pub(super) fn undescribed(self, details: &Value) -> Option<String> {
+        let mut names = details.as_object()?.keys();
+        names.find(|name| !self.details().iter().any(|(known, _)| known == name)).cloned()
+    }
+}
+
+/// `docs/events.md`.
+#[must_use]
+pub fn events_document() -> String {
+    let mut text = String::from(
+        "# Events\n\n\
+         Made by a test from `src/events/` (`UPDATE_DOCS=1 cargo test --test api documents` writes it anew); do not edit.\n\n\
+         An event is written in the same change as what it tells of, and gets its number within a quarter of a second. Each\n\
+         tenant's events are numbered from 1, without a gap, in the order in which they became durable. The tenant's backend\n\
+         reads them by `GET /api/v2.1/events`:\n\n\
+         - `after` is the `nextCursor` of the page before, with the same `type`; without it the feed begins at the first\n\
+         \x20 event. `nextCursor` is always there: keep it, and ask again with it later. No event is missed or told twice.\n\
+         - `type` is one or more of the words below, separated by commas.\n\
+         - `more` says whether to ask again at once. With `type` a page may be short, or empty, although more follow.\n\n\
+         `personal` (addresses, agent, device) is null where nobody asked, and once the person is erased. New words and new\n\
+         details may come with any version; readers pass over what they do not know.\n",
+    );
+    let mut table = |title: &str, of_tenants: bool| {
+        write!(
+            text,
+            "\n## {title}\n\n| type | outcome | what happened | details |\n| --- | --- | --- | --- |\n"
+        )?;
+        for name in EventName::ALL.into_iter().filter(|name| name.is_of_tenants() == of_tenants) {
+            let details: Vec<_> =
+                name.details().iter().map(|(detail, says)| format!("`{detail}`: {says}")).collect();
+            let (word, outcome) = (name.as_str(), name.outcome());
+            writeln!(text, "| `{word}` | {outcome} | {} | {} |", name.meaning(), details.join("<br>"))?;
+        }
+        Ok::<(), std::fmt::Error>(())
+    };
+    table("A tenant's", true)
+        .and_then(|()| table("Vestibule's own", false))
+        .expect("a String can be written to");
+    text += "\nVestibule's own stand under the system tenant, which nobody can ask for.\n";
+    text
+}
