@@ -1,7 +1,7 @@
 //! The commands, run as processes.
 
 mod demo;
-mod init;
+pub mod init;
 mod serve;
 mod tls;
 mod tools;

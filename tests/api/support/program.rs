@@ -164,6 +164,12 @@ impl Server {
         signal(&self.child.0, "TERM");
     }
 
+    /// Kills it, as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.0.kill().unwrap();
+        self.child.0.wait().unwrap();
+    }
+
     /// Waits for its end, which somebody has asked for: its exit code and all that it said since it was ready.
     pub fn end(mut self) -> (Option<i32>, String) {
         let status = self.child.wait_for_the_end();
