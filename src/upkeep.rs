@@ -63,28 +63,30 @@ async fn keep_numbering(app: &App) {
         let (began, now) = (Instant::now(), app.clock.now());
         let all = looked_at_all.is_none_or(|at| at.elapsed() >= MINUTE);
         let since = (!all).then(|| now.plus_millis(-LATELY_MILLIS));
-        match number_events(&app.db, since, now).await {
+        let failure = match number_events(&app.db, since, now).await {
             Ok(round) => {
-                if failing {
-                    info!("events are numbered again");
-                }
-                failing = false;
                 if all {
                     looked_at_all = Some(began);
                 }
-                if !round.contended {
+                if !round.contended && round.failure.is_none() {
                     numbered_until = began;
                 }
                 pause = if round.events > 0 || round.contended { BUSY } else { (2 * pause).min(IDLE) };
+                round.failure
             }
             Err(error) => {
-                if !failing {
-                    warn!(cause = %error, "events are not being numbered; trying again until they are");
-                }
-                failing = true;
                 pause = (2 * pause).min(FAILING);
+                Some(error)
             }
+        };
+        match &failure {
+            Some(error) if !failing => {
+                warn!(cause = %error, "events are not being numbered; trying again until they are");
+            }
+            None if failing => info!("events are numbered again"),
+            _ => (),
         }
+        failing = failure.is_some();
         gauge!("vestibule_events_behind_seconds").set(numbered_until.elapsed().as_secs_f64());
         sleep(pause).await;
     }

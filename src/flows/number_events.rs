@@ -18,12 +18,14 @@ const SLICE: u16 = 250;
 const AT_ONCE: usize = 4;
 
 /// What one round did.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Default, Debug)]
 pub struct Numbered {
     /// Events that have their numbers now.
     pub events: usize,
     /// Whether another node was numbering some of them: they have to be looked at again.
     pub contended: bool,
+    /// Why a tenant's events could not be numbered. It kept nobody else's from it.
+    pub failure: Option<DbError>,
 }
 
 /// One tenant's part of a slice.
@@ -37,15 +39,12 @@ struct Part {
 
 /// Goes once over the events without a number that were made after `since` (`None`: over all of them) and numbers
 /// them, in slices, so that no tenant waits for another's crowd.
-///
-/// A tenant whose events cannot be numbered keeps nobody else's from it; its error is answered at the end.
 pub async fn number_events(
     db: &Database,
     since: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Numbered, DbError> {
     let mut round = Numbered::default();
-    let mut failure = None;
     let mut after = EventId::before(since.unwrap_or(Timestamp::from_millis(0)));
     loop {
         let rows = db.list(events::store::find_unnumbered(&after, SLICE.into())).await?;
@@ -56,13 +55,13 @@ pub async fn number_events(
                     Ok(events) => round.events += events,
                     Err(DbError::Refused("head" | "event")) => round.contended = true,
                     Err(error @ (DbError::Unavailable(_) | DbError::UnknownOutcome(_))) => return Err(error),
-                    Err(error) => failure = failure.or(Some(error)),
+                    Err(error) => round.failure = round.failure.or(Some(error)),
                 }
             }
         }
         match rows.last() {
             Some(row) if rows.len() >= SLICE.into() => after = EventId::from_stored(row.text("event_id")?),
-            _ => return failure.map_or(Ok(round), Err),
+            _ => return Ok(round),
         }
     }
 }

@@ -52,16 +52,20 @@ async fn R012_a_login_from_a_new_device_leaves_one_event_beside_its_own_and_the_
 async fn R012_a_device_is_new_for_each_user_and_no_news_without_an_id_or_without_a_login() {
     let app = TestApp::start().await;
     let (tenant, other) = (app.tenant("acme").await, app.tenant("globex").await);
-    for (tenant, family) in
-        [(&tenant, Family::Individual), (&tenant, Family::Organization), (&other, Family::Individual)]
-    {
-        // The same device id in all of them.
-        app.fail(&tenant.login(family), 1).await;
-        app.send(tenant.login(family).set("tenantKey", "wrong").request()).await.expect(403);
-        app.send(tenant.login(family).request()).await.expect(200);
+    for (tenant, family, device) in [
+        (&tenant, Family::Individual, "device-1"),
+        (&tenant, Family::Organization, "device-1"),
+        // Others of the tenant have logged in from another one.
+        (&tenant, Family::Admin, "device-2"),
+        (&other, Family::Individual, "device-1"),
+    ] {
+        let call = tenant.login(family).header("deviceid", device);
+        app.fail(&call, 1).await;
+        app.send(call.clone().set("tenantKey", "wrong").request()).await.expect(403);
+        app.send(call.request()).await.expect(200);
     }
     let first = json!({ "firstDevice": true });
-    assert_eq!(news(&app, &tenant).await, [first.clone(), first.clone()]);
+    assert_eq!(news(&app, &tenant).await, [first.clone(), first.clone(), first.clone()]);
     assert_eq!(news(&app, &other).await, [first]);
     // Staff may leave the id out: then there is no device to know again.
     let without = other.login(Family::Admin).without("deviceid");

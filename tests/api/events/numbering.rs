@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use vestibule::db::{Database, DbError, Statement};
+use vestibule::db::{Change, Database, DbError, Statement};
+use vestibule::events::store::number;
 use vestibule::flows::number_events;
 use vestibule::ids::{EventId, NIL};
 use vestibule::telemetry::metrics;
@@ -123,8 +124,8 @@ async fn R140_a_tenants_events_are_numbered_together_with_its_head_or_not_at_all
     let taken =
         "update events set position = 6 where id = '00000000-0000-7000-8000-000000000001' returning id";
     app.change(Statement::new(taken)).await;
-    let round = number_events(&app.database, None, app.clock.now()).await;
-    assert!(matches!(round, Err(DbError::Failed(_))), "{round:?}");
+    let round = number_events(&app.database, None, app.clock.now()).await.unwrap();
+    assert!(matches!(round.failure, Some(DbError::Failed(_))), "{round:?}");
     let numbered = |tenant: &TestTenant| format!("events where tenant_id = '{}' and position < 6", tenant.id);
     assert_eq!(app.number_of(&numbered(&broken)).await, 4, "its first was not numbered alone");
     assert_eq!(
@@ -136,13 +137,31 @@ async fn R140_a_tenants_events_are_numbered_together_with_its_head_or_not_at_all
     let moved =
         "update events set position = 9 where id = '00000000-0000-7000-8000-000000000001' returning id";
     app.change(Statement::new(moved)).await;
-    let round = number_events(&app.database, None, app.clock.now()).await;
-    assert!(matches!(round, Err(DbError::Refused("gapless numbers"))), "{round:?}");
+    let round = number_events(&app.database, None, app.clock.now()).await.unwrap();
+    assert!(matches!(round.failure, Some(DbError::Refused("gapless numbers"))), "{round:?}");
     assert_eq!(app.number_of(&numbered(&broken)).await, 4);
     let mended = "delete from events where id = '00000000-0000-7000-8000-000000000001' returning id";
     app.change(Statement::new(mended)).await;
     assert_eq!(app.number_events().await, 2);
     assert_eq!(waiting_without_a_gap(&app.database).await, 0);
+}
+
+#[tokio::test]
+async fn who_read_the_head_before_another_node_moved_it_numbers_nothing() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.number_events().await;
+    let [first, last] = [0; 2].map(|_| EventId::at(app.clock.now()));
+    for id in [&first, &last] {
+        put(&app, tenant.id.as_str(), id.as_str()).await;
+    }
+    for head in [0, 3, 5] {
+        let number = number(&tenant.id, head, &first, &last, app.clock.now());
+        let applied = app.database.apply(Change::new().with_all(number)).await;
+        assert!(matches!(applied, Err(DbError::Refused("head"))), "{head}: {applied:?}");
+    }
+    assert_eq!(waiting_without_a_gap(&app.database).await, 2);
+    assert_eq!(app.number_events().await, 2);
 }
 
 #[tokio::test]
