@@ -67,10 +67,11 @@ impl Gate {
 
     fn wait_until_begun(&self, jobs: usize) {
         let (held, changed) = &*self.0;
-        let mut held = held.lock().expect("not poisoned");
-        while held.begun < jobs {
-            held = changed.wait(held).expect("not poisoned");
-        }
+        let held = held.lock().expect("not poisoned");
+        let (held, waited) = changed
+            .wait_timeout_while(held, Duration::from_mins(1), |held| held.begun < jobs)
+            .expect("not poisoned");
+        assert!(!waited.timed_out(), "{} have begun, not {jobs}", held.begun);
     }
 
     fn let_pass(&self, jobs: usize) {
