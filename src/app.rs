@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::IpNetwork;
 use crate::db::Database;
+use crate::password_rules::BreachedPasswords;
 use crate::passwords::Passwords;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::SigningKeys;
@@ -21,6 +22,8 @@ pub struct App {
     pub master: MasterKeys,
     /// The hash threads and their queue.
     pub passwords: Passwords,
+    /// What new passwords are looked up in, where the operator has such a file.
+    pub breached_passwords: Option<BreachedPasswords>,
     /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
     pub options: AppOptions,

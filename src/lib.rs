@@ -44,6 +44,7 @@ pub mod users;
 // What the domain is made of.
 pub mod access_tokens;
 pub mod client;
+pub mod password_rules;
 pub mod passwords;
 pub mod refresh_tokens;
 pub mod spelling;

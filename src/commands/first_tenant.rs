@@ -11,15 +11,17 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::login_call::LoginCall;
-use super::start::password_options;
+use super::start::{breached_passwords, password_options};
 use crate::access_tokens::{Algorithm, TokenType};
 use crate::clock::Clock;
 use crate::config::{Config, Origin};
 use crate::db::Database;
+use crate::error::Error;
 use crate::events::Actor;
 use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
-use crate::passwords::{MAX_PASSWORD_BYTES, hash_blocking, normalise};
+use crate::password_rules::{self, KnownWords};
+use crate::passwords::hash_blocking;
 use crate::secrets::MasterKeys;
 use crate::tenants::store::insert_origin;
 use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings, slug};
@@ -110,9 +112,10 @@ impl FirstTenant {
             ..defaults
         };
         let password = self.password()?;
-        check_password(&password, &settings)?;
         let origins = self.origin.clone();
-        Ok(Some(Planned { slug, name, email: email.clone(), login, password, origins, settings }))
+        let planned = Planned { slug, name, email: email.clone(), login, password, origins, settings };
+        planned.check_password()?;
+        Ok(Some(planned))
     }
 
     fn password(&self) -> anyhow::Result<SecretString> {
@@ -151,19 +154,6 @@ fn password_in(path: &Path) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// The length rules of a new password (NIST SP 800-63B-4 §3.1.1.2), in code points.
-fn check_password(password: &SecretString, settings: &Settings) -> anyhow::Result<()> {
-    let bytes = password.expose_secret().len();
-    ensure!(bytes <= MAX_PASSWORD_BYTES, "the password has {bytes} bytes and may have {MAX_PASSWORD_BYTES}");
-    let characters = normalise(password.expose_secret()).expose_secret().chars().count();
-    ensure!(
-        characters >= settings.password_min_length,
-        "the password has {characters} characters and must have {} at least",
-        settings.password_min_length
-    );
-    Ok(())
-}
-
 /// A tenant that was made: the one moment its keys' secrets are known.
 pub(super) struct Made {
     planned: Planned,
@@ -175,6 +165,27 @@ pub(super) struct Made {
 }
 
 impl Planned {
+    /// The rules of every new password.
+    fn check_password(&self) -> anyhow::Result<()> {
+        let known = KnownWords {
+            tenant_slug: &self.slug,
+            tenant_name: &self.name,
+            email: Some(&self.email),
+            ..KnownWords::default()
+        };
+        let least = self.settings.password_min_length;
+        let problems = password_rules::check("the password", &self.password, least, &known);
+        if problems.is_empty() { Ok(()) } else { Err(explain(Error::Validation(problems))) }
+    }
+
+    /// That the password is not in the operator's file of breached ones.
+    pub(super) fn check_breached(&self, config: &Config) -> anyhow::Result<()> {
+        let Some(file) = breached_passwords(config)? else { return Ok(()) };
+        let found = file.check("the password", &self.password);
+        let found = found.with_context(|| format!("breached_passwords_file {}", file.path().display()))?;
+        found.map_or(Ok(()), |problem| Err(explain(Error::Validation(vec![problem]))))
+    }
+
     pub(super) async fn make(
         self,
         config: &Config,
@@ -251,8 +262,7 @@ impl Made {
 }
 
 /// An API error for the terminal: what is wrong with which field.
-pub(super) fn explain(error: crate::error::Error) -> anyhow::Error {
-    use crate::error::Error;
+pub(super) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Validation(errors) => {
             let problems: Vec<_> =

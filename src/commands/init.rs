@@ -62,6 +62,7 @@ struct Plan {
 pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let tenant = init.tenant.plan()?;
     let plan = init.plan(global)?;
+    tenant.as_ref().map_or(Ok(()), |tenant| tenant.check_breached(&plan.config))?;
     runtime()?.block_on(async {
         let db = open_database(&plan.config, Access::Create).await?;
         db.migrate().await.context("the schema cannot be made")?;

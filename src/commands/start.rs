@@ -11,6 +11,7 @@ use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
 use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, stop_signals};
+use crate::password_rules::BreachedPasswords;
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
@@ -83,6 +84,20 @@ pub(super) fn password_options(config: &Config) -> Options {
     }
 }
 
+/// The file of breached passwords, if there is to be one: proved to be readable and sorted.
+pub(super) fn breached_passwords(config: &Config) -> anyhow::Result<Option<BreachedPasswords>> {
+    let Some(path) = &config.breached_passwords_file else { return Ok(None) };
+    let file = BreachedPasswords::in_file(path.clone());
+    file.prove().with_context(|| {
+        format!(
+            "breached_passwords_file: cannot use {}; name a file of lines SHA1:count sorted by hash, readable by \
+             the service, or leave the key out",
+            path.display()
+        )
+    })?;
+    Ok(Some(file))
+}
+
 /// The application on a database that has been checked.
 pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> anyhow::Result<App> {
     Ok(App {
@@ -90,6 +105,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         clock: Clock::system(),
         master,
         passwords: Passwords::start(password_options(config))?,
+        breached_passwords: breached_passwords(config)?,
         signing_keys: SigningKeys::default(),
         options: AppOptions {
             public_url: config.public_url()?.as_str().to_owned(),

@@ -26,7 +26,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// Every key there is.
-pub const KEYS: [Key; 23] = [
+pub const KEYS: [Key; 24] = [
     Key { name: "database_url", kind: Kind::Text, default: "", secret: true },
     key("public_url", Kind::Text, ""),
     key("master_key_file", Kind::Text, ""),
@@ -50,6 +50,7 @@ pub const KEYS: [Key; 23] = [
     key("argon2_memory_kib", Kind::Integer, "19456"),
     key("argon2_passes", Kind::Integer, "2"),
     key("argon2_lanes", Kind::Integer, "1"),
+    key("breached_passwords_file", Kind::Text, ""),
 ];
 
 /// The key of that name.

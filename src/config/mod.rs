@@ -51,6 +51,8 @@ pub struct Config {
     pub argon2_memory_kib: u32,
     pub argon2_passes: u32,
     pub argon2_lanes: u32,
+    /// Lines `SHA1:count`, sorted; new passwords are looked up in it.
+    pub breached_passwords_file: Option<PathBuf>,
     effective: Vec<Effective>,
 }
 
@@ -142,6 +144,7 @@ impl Config {
                 .value("argon2_memory_kib", |text| integer(text, &(7168..=1_048_576), " KiB")),
             argon2_passes: reader.value("argon2_passes", |text| integer(text, &(1..=64), "")),
             argon2_lanes: reader.value("argon2_lanes", |text| integer(text, &(1..=16), "")),
+            breached_passwords_file: reader.optional("breached_passwords_file", values::path),
             effective: keys::KEYS.iter().map(|key| Effective::of(key, reader)).collect(),
         };
         if config.hash_threads == 0 {

@@ -11,6 +11,9 @@ use crate::support::{TestDatabase, database};
 
 const PASSWORD: &str = "a long walk by the sea";
 
+/// Its SHA-1.
+const PASSWORD_SHA1: &str = "E466C1EA659D9633C211870DBE33087F04AD8A4E";
+
 /// An installation with a first tenant, `acme`, whose administrator is `ada@acme.test`.
 pub struct Installation {
     pub folder: Folder,
@@ -135,8 +138,14 @@ async fn R011_the_first_administrator_logs_in_and_nobody_else_can() {
 #[tokio::test]
 async fn R011_init_refuses_what_is_wrong_before_it_writes_anything() {
     let (folder, database) = (Folder::new(), database().await);
-    write_password(&folder, "short");
-    Ended::of(&mut init(&folder, &database)).badly(&["the password has 5 characters and must have"]);
+    for (password, reason) in [
+        ("short", "the password must have 12 characters at least and has 5"),
+        ("Password1234!", "the password is one of the most common"),
+        ("Ada of ACME 7", "the password contains "),
+    ] {
+        write_password(&folder, password);
+        Ended::of(&mut init(&folder, &database)).badly(&[reason]);
+    }
     write_password(&folder, PASSWORD);
     let refused = |arguments: &[&str], reasons: &[&str]| {
         let mut command = folder.command(&["init", "--admin-password-file", "password"]);
@@ -169,6 +178,24 @@ async fn R011_init_refuses_what_is_wrong_before_it_writes_anything() {
     Ended::of(command.args(first)).badly(&["absent: cannot be read"]);
     assert_eq!(folder.names(), ["password"]);
     assert!(!database.migrations_current().await.unwrap());
+}
+
+#[tokio::test]
+async fn R033_init_looks_for_a_breached_password_in_the_operators_file() {
+    let (folder, database) = (Folder::new(), database().await);
+    write_password(&folder, PASSWORD);
+    let hash = "DBC2AAA49CA9AF6B0D5AF6DF3A6E2B5C0B0F3E5B";
+    let init = |file: &str, reasons: &[&str]| {
+        folder.write("breached", file);
+        let mut command = init(&folder, &database);
+        let ended = Ended::of(command.env("VESTIBULE_BREACHED_PASSWORDS_FILE", "breached"));
+        if reasons.is_empty() { drop(ended.well()) } else { ended.badly(reasons) }
+    };
+    init("", &["breached_passwords_file: cannot use breached", "empty"]);
+    init(&format!("{PASSWORD_SHA1}:3\n{hash}:1\n"), &["breached_passwords_file", "not sorted"]);
+    init(&format!("{hash}:1\n{PASSWORD_SHA1}:3\n"), &["the password is in a list", "stolen elsewhere"]);
+    assert_eq!(folder.names(), ["breached", "password"]);
+    init(&format!("{hash}:1\n"), &[]);
 }
 
 #[tokio::test]

@@ -24,6 +24,16 @@ async fn check_config_shows_what_is_in_effect_and_lists_everything_that_is_wrong
         Ended::of(command.env("VESTIBULE_TLS_KEY_FILE", "k").env("VESTIBULE_TLS_CERTIFICATE_FILE", "c"));
     ended.badly(&["\n  - master_key_file ", "/absent.key", "\n  - tls_certificate_file"]);
 
+    made.folder.write(
+        "breached",
+        "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:3\r\n5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD7:3\r\n",
+    );
+    for (file, reason) in [("breached", "not sorted by hash at byte 44"), ("nowhere", "No such file")] {
+        let mut command = made.folder.command(&["check-config"]);
+        let ended = Ended::of(command.env("VESTIBULE_BREACHED_PASSWORDS_FILE", file));
+        ended.badly(&["\n  - breached_passwords_file: cannot use ", file, reason]);
+    }
+
     let mut command = made.folder.command(&["check-config"]);
     let ended = Ended::of(command.env("VESTIBULE_LISTEN", "localhost").env("VESTIBULE_HASH_THREADS", "many"));
     ended.badly(&["2 problems", "listen (VESTIBULE_LISTEN)", "hash_threads (VESTIBULE_HASH_THREADS)"]);

@@ -18,6 +18,7 @@ use vestibule::customers::store::NewCustomer;
 use vestibule::events::Actor;
 use vestibule::flows::{CreateUser, NewTenant, create_tenant};
 use vestibule::ids::{CustomerId, TenantId, UserId};
+use vestibule::password_rules::BreachedPasswords;
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, Passwords, hash_blocking};
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
@@ -55,6 +56,7 @@ pub struct Wanted {
     pub public_docs: bool,
     pub trusted_proxies: Vec<&'static str>,
     pub master_key: Option<String>,
+    pub breached_passwords: Option<BreachedPasswords>,
 }
 
 impl Default for Wanted {
@@ -71,6 +73,7 @@ impl Default for Wanted {
             public_docs: true,
             trusted_proxies: Vec::new(),
             master_key: None,
+            breached_passwords: None,
         }
     }
 }
@@ -93,6 +96,7 @@ impl TestApp {
             clock: clock.clone(),
             master: MasterKeys::parse(&key).unwrap(),
             passwords: Passwords::start(wanted.passwords).unwrap(),
+            breached_passwords: wanted.breached_passwords,
             signing_keys: SigningKeys::default(),
             options: AppOptions {
                 public_url: wanted.public_url.to_owned(),

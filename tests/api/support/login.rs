@@ -71,6 +71,7 @@ pub async fn two_instances() -> (TestApp, Router) {
         clock: first.clock.clone(),
         master: vestibule::secrets::MasterKeys::parse(&key).unwrap(),
         passwords: vestibule::passwords::Passwords::start(with_key().passwords).unwrap(),
+        breached_passwords: None,
         signing_keys: vestibule::signing_keys::SigningKeys::default(),
         options: first.app.options.clone(),
         refusals: vestibule::app::Refusals::default(),
