@@ -1,30 +1,25 @@
-//! One attempt at a password: reserved, hashed, concluded.
+//! A login's attempt: verified, and concluded with a session.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use serde_json::json;
-use tracing::warn;
 
 use crate::access_tokens::{Claims, SigningKey};
 use crate::app::SharedApp;
 use crate::clock::Timestamp;
-use crate::db::{Change, DbError};
+use crate::db::Change;
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
+use crate::flows::password_attempt::PasswordAttempt;
 use crate::ids::{AttemptId, ChangeId, random_uuid};
-use crate::passwords::{NotHashed, Presence, Ticket, Verdict};
+use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::{self, NewSession, client_id};
-use crate::throttles::{self, Reservation, Subject};
+use crate::throttles::Subject;
 use crate::users::{self, User};
 use crate::{devices, flows::login::read::Found};
 
 use super::{LoggedIn, Login, rehash};
-
-/// How often a full throttle is asked again for a free slot.
-const RETRY_EVERY: Duration = Duration::from_millis(25);
 
 /// One attempt, with everything that was read for it.
 pub(super) struct Attempt {
@@ -42,61 +37,22 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Drives the attempt to its end: exactly one hash, unless it never came to that.
     pub(super) async fn drive(self, ticket: Ticket, presence: Presence) -> Result<LoggedIn, Error> {
-        // It waits for a slot for as long as its place in the hash queue is good.
-        let locked_until = match self.reserve(&presence, ticket.deadline()).await? {
-            Reservation::Reserved => None,
-            Reservation::Locked { until } => Some(until),
-            Reservation::Busy => return Err(Error::Overloaded { retry_after: 1 }),
-        };
-        // A locked name costs a hash like any other, of nobody's password.
-        let user = self.found.user.as_ref().filter(|_| locked_until.is_none());
-        let stored = user.and_then(|user| user.password_hash.clone());
+        let stored = self.found.user.as_ref().and_then(|user| user.password_hash.clone());
         let password = self.request.password.clone();
-        match (self.app.passwords.verify(ticket, password, stored, &presence).await, locked_until) {
-            (Ok(verdict), None) => self.conclude(verdict).await,
-            (Ok(_), Some(until)) => self.refuse_locked(until).await,
-            (Err(why), _) => {
-                self.give_back().await;
-                Err(not_hashed(why))
-            }
-        }
+        let verdict = self.attempt().verify(ticket, &presence, password, stored).await?;
+        self.conclude(verdict).await
     }
 
-    /// The answer to a locked name, with its event; a tenant may hide the lock.
-    async fn refuse_locked(&self, until: Timestamp) -> Result<LoggedIn, Error> {
-        let Self { app, found, .. } = self;
-        let event = self.failure_event(EventName::AuthnLoginFail, "locked");
-        app.db.apply(events::store::insert(&found.tenant.id, &event, app.clock.now())).await?;
-        Err(if found.tenant.settings.hide_lock {
-            Error::Authentication { attempts: None }
-        } else {
-            Error::Locked { until }
-        })
-    }
-
-    /// Reserves the attempt, waiting for a slot while honest logins of the same user are in flight.
-    async fn reserve(&self, presence: &Presence, deadline: Instant) -> Result<Reservation, Error> {
-        loop {
-            let (tenant, subject) = (&self.found.tenant.id, &self.subject);
-            let (change, now) = (ChangeId::random(), self.app.clock.now());
-            let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
-            let lock = events::store::insert_if_dead_attempts_locked(tenant, &lock, subject, &change, now);
-            let statements = throttles::store::reserve(tenant, subject, &self.id, &change, now, lock);
-            let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
-            let reservation = Reservation::from_applied(&applied)?;
-            let over = presence.is_gone() || Instant::now() + RETRY_EVERY > deadline;
-            if reservation != Reservation::Busy || over {
-                return Ok(reservation);
-            }
-            tokio::time::sleep(RETRY_EVERY).await;
-        }
-    }
-
-    /// Gives the attempt back; if that fails it will count as one that died, which the log says.
-    async fn give_back(&self) {
-        let statement = throttles::store::give_back(&self.found.tenant.id, &self.subject, &self.id);
-        if let Err(error) = self.app.db.apply(statement).await {
-            warn!(tenant = %self.found.tenant.id, cause = %error, "an attempt was not given back");
+    fn attempt(&self) -> PasswordAttempt<'_> {
+        PasswordAttempt {
+            app: &self.app,
+            tenant: &self.found.tenant,
+            user: self.found.user.as_ref().map(|user| &user.id),
+            subject: &self.subject,
+            id: &self.id,
+            family: self.request.family,
+            client: &self.request.client,
+            failure: EventName::AuthnLoginFail,
         }
     }
 
@@ -121,37 +77,29 @@ impl Attempt {
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
         let user = match self.admitted(verdict) {
             Ok(user) => user.clone(),
-            Err(reason) => return self.fail(reason).await,
+            Err(reason) => return Err(self.attempt().fail(reason).await),
         };
-        match self.succeed(user).await {
-            Ok(logged_in) => {
-                if verdict.needs_rehash {
-                    rehash::later(&self.app, &logged_in, self.request.password);
-                }
-                Ok(logged_in)
-            }
-            // Suspended, or another password, since the reading: what was right is no longer (R091).
-            Err(Concluded::Refused("user")) => self.fail("changed_meanwhile").await,
-            Err(Concluded::Refused(what)) => {
-                Err(Error::Unavailable(anyhow!("the {what} was gone at the conclusion")))
-            }
-            Err(Concluded::Unknown(error)) => Err(error),
-            // The password was right and the fault is ours: it must not count.
-            Err(Concluded::Undone(error)) => {
-                self.give_back().await;
-                Err(error)
-            }
+        let logged_in = self.succeed(user).await?;
+        if verdict.needs_rehash {
+            rehash::later(&self.app, &logged_in, self.request.password);
         }
+        Ok(logged_in)
     }
 
-    async fn succeed(&self, user: User) -> Result<LoggedIn, Concluded> {
+    async fn succeed(&self, user: User) -> Result<LoggedIn, Error> {
         let Self { app, request, found, key, now, .. } = self;
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &app.master, *now);
         let claims = self.claims(&user, &session);
-        let access_token =
-            key.sign(tenant.settings.token_type, &claims).map_err(|error| Concluded::Undone(error.into()))?;
+        let access_token = match key.sign(tenant.settings.token_type, &claims) {
+            Ok(token) => token,
+            // The password was right and the fault is ours: it must not count.
+            Err(error) => {
+                self.attempt().give_back().await;
+                return Err(error.into());
+            }
+        };
         let binding = Binding {
             tenant: &tenant.id,
             session: &session.id,
@@ -159,7 +107,7 @@ impl Attempt {
             salt: &session.salt,
         };
         let refresh_token = refresh_tokens::compute(app.master.current(), &binding, 1);
-        app.db.apply(self.success(&user, &session)).await?;
+        self.attempt().succeed(self.success(&user, &session)).await?;
         Ok(LoggedIn {
             access_token,
             refresh_token,
@@ -173,7 +121,7 @@ impl Attempt {
 
     /// Everything that becomes true with a success: user → session → throttle → attempt.
     fn success(&self, user: &User, session: &NewSession) -> Change {
-        let Self { request, found, now, subject, .. } = self;
+        let Self { request, found, now, .. } = self;
         let tenant = &found.tenant.id;
         let change = ChangeId::random();
         let event = |name, details| Event {
@@ -202,47 +150,9 @@ impl Attempt {
             .with(users::store::note_login(tenant, &user.id, user.password_version, *now))
             .with_all(noted)
             .with(sessions::store::insert(tenant, session, &request.client, &change))
-            .with(throttles::store::clear(tenant, subject, &change, *now))
-            .with(throttles::store::conclude(tenant, subject, &self.id))
+            .with_all(self.attempt().success(&change, *now))
             .with(events::store::insert(tenant, &success, *now))
             .with_all(told)
-    }
-
-    /// Counts the failure. Everything that could tell one reason from another is the same here.
-    async fn fail(&self, reason: &'static str) -> Result<LoggedIn, Error> {
-        let tenant = &self.found.tenant;
-        let applied = match self.app.db.apply(self.failure(reason)).await {
-            Err(DbError::Refused(what)) => {
-                return Err(Error::Unavailable(anyhow!("the {what} was gone at the conclusion")));
-            }
-            other => other?,
-        };
-        let failures = applied.rows(0).first().map(|row| row.int("failures")).transpose()?;
-        Err(Error::Authentication { attempts: failures.filter(|_| tenant.settings.show_attempts) })
-    }
-
-    fn failure(&self, reason: &'static str) -> Change {
-        let tenant = &self.found.tenant.id;
-        let change = ChangeId::random();
-        // A lock begins when the failure is known, not when the request came.
-        let now = self.app.clock.now();
-        let fail = self.failure_event(EventName::AuthnLoginFail, reason);
-        let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
-        Change::new()
-            .with(throttles::store::count_failure(tenant, &self.subject, &change, now))
-            .with(throttles::store::conclude(tenant, &self.subject, &self.id))
-            .with(events::store::insert(tenant, &fail, now))
-            .with(events::store::insert_if_locked(tenant, &lock, self.subject.as_str(), &change, now))
-    }
-
-    fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {
-        Event {
-            user: self.found.user.as_ref().map(|user| &user.id),
-            reason: Some(reason),
-            client: Some(&self.request.client),
-            details: json!({ "family": self.request.family.as_str(), "subject": self.subject.as_str() }),
-            ..Event::new(name, Actor::Unknown)
-        }
     }
 
     fn claims(&self, user: &User, session: &NewSession) -> Claims {
@@ -271,32 +181,5 @@ impl Attempt {
             client_id: client_id(&tenant.id, session.tenant_key_id.as_ref()),
             metadata: user.metadata.claim(&tenant.settings.metadata_claims),
         }
-    }
-}
-
-/// How a success could not be concluded.
-enum Concluded {
-    /// A statement's demand was not met; nothing happened.
-    Refused(&'static str),
-    /// It happened, or it did not.
-    Unknown(Error),
-    /// Nothing happened.
-    Undone(Error),
-}
-
-impl From<DbError> for Concluded {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::Refused(what) => Self::Refused(what),
-            DbError::UnknownOutcome(_) => Self::Unknown(error.into()),
-            DbError::Unavailable(_) | DbError::Failed(_) => Self::Undone(error.into()),
-        }
-    }
-}
-
-fn not_hashed(why: NotHashed) -> Error {
-    match why {
-        NotHashed::Abandoned | NotHashed::DeadlinePassed => Error::Overloaded { retry_after: 1 },
-        other => Error::Unavailable(anyhow!("the password was not hashed: {other:?}")),
     }
 }

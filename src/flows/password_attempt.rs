@@ -1,0 +1,179 @@
+//! One attempt at a password: reserved, hashed, concluded. Whatever checks a password does it by this, and so
+//! behind one throttle (R014).
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use secrecy::SecretString;
+use serde_json::json;
+use tracing::warn;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::db::{Change, DbError, Statement};
+use crate::error::Error;
+use crate::events::{self, Actor, Event, EventName};
+use crate::ids::{AttemptId, ChangeId, UserId};
+use crate::passwords::{NotHashed, PasswordHash, Presence, Ticket, Verdict};
+use crate::tenants::{Family, Tenant};
+use crate::throttles::{self, Reservation, Subject};
+
+/// How often a full throttle is asked again for a free slot.
+const RETRY_EVERY: Duration = Duration::from_millis(25);
+
+/// One attempt, by what its throttle and its events need.
+pub(super) struct PasswordAttempt<'a> {
+    pub(super) app: &'a App,
+    pub(super) tenant: &'a Tenant,
+    /// `None`: nobody has the name.
+    pub(super) user: Option<&'a UserId>,
+    pub(super) subject: &'a Subject,
+    pub(super) id: &'a AttemptId,
+    pub(super) family: Family,
+    pub(super) client: &'a Client,
+    /// What a failure is called.
+    pub(super) failure: EventName,
+}
+
+impl PasswordAttempt<'_> {
+    /// Verifies the password with exactly one hash, unless it never comes to that. With a verdict the attempt is
+    /// still to be concluded; without one it is over.
+    pub(super) async fn verify(
+        &self,
+        ticket: Ticket,
+        presence: &Presence,
+        password: SecretString,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verdict, Error> {
+        // It waits for a slot for as long as its place in the hash queue is good.
+        let locked_until = match self.reserve(presence, ticket.deadline()).await? {
+            Reservation::Reserved => None,
+            Reservation::Locked { until } => Some(until),
+            Reservation::Busy => return Err(Error::Overloaded { retry_after: 1 }),
+        };
+        // A locked name costs a hash like any other, of nobody's password.
+        let stored = stored.filter(|_| locked_until.is_none());
+        match (self.app.passwords.verify(ticket, password, stored, presence).await, locked_until) {
+            (Ok(verdict), None) => Ok(verdict),
+            (Ok(_), Some(until)) => Err(self.refuse_locked(until).await),
+            (Err(why), _) => {
+                self.give_back().await;
+                Err(not_hashed(why))
+            }
+        }
+    }
+
+    /// The answer to a locked name, with its event; a tenant may hide the lock.
+    async fn refuse_locked(&self, until: Timestamp) -> Error {
+        let event = self.failure_event(self.failure, "locked");
+        let written = events::store::insert(&self.tenant.id, &event, self.app.clock.now());
+        match self.app.db.apply(written).await {
+            Err(error) => error.into(),
+            Ok(_) if self.tenant.settings.hide_lock => Error::Authentication { attempts: None },
+            Ok(_) => Error::Locked { until },
+        }
+    }
+
+    /// Reserves the attempt, waiting for a slot while honest logins of the same user are in flight.
+    async fn reserve(&self, presence: &Presence, deadline: Instant) -> Result<Reservation, Error> {
+        loop {
+            let (tenant, subject) = (&self.tenant.id, self.subject);
+            let (change, now) = (ChangeId::random(), self.app.clock.now());
+            let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
+            let lock = events::store::insert_if_dead_attempts_locked(tenant, &lock, subject, &change, now);
+            let statements = throttles::store::reserve(tenant, subject, self.id, &change, now, lock);
+            let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
+            let reservation = Reservation::from_applied(&applied)?;
+            let over = presence.is_gone() || Instant::now() + RETRY_EVERY > deadline;
+            if reservation != Reservation::Busy || over {
+                return Ok(reservation);
+            }
+            tokio::time::sleep(RETRY_EVERY).await;
+        }
+    }
+
+    /// Gives the attempt back; if that fails it will count as one that died, which the log says.
+    pub(super) async fn give_back(&self) {
+        let statement = throttles::store::give_back(&self.tenant.id, self.subject, self.id);
+        if let Err(error) = self.app.db.apply(statement).await {
+            warn!(tenant = %self.tenant.id, cause = %error, "an attempt was not given back");
+        }
+    }
+
+    /// What a success's change has of the throttle, after the user's and the session's rows.
+    pub(super) fn success(&self, change: &ChangeId, now: Timestamp) -> [Statement; 2] {
+        [
+            throttles::store::clear(&self.tenant.id, self.subject, change, now),
+            throttles::store::conclude(&self.tenant.id, self.subject, self.id),
+        ]
+    }
+
+    /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any.
+    pub(super) async fn succeed(&self, success: Change) -> Result<(), Error> {
+        match self.app.db.apply(success).await {
+            Ok(_) => Ok(()),
+            // Suspended, or another password, since the reading (R091).
+            Err(DbError::Refused("user")) => Err(self.fail("changed_meanwhile").await),
+            Err(DbError::Refused(what)) => Err(gone(what)),
+            // It happened, or it did not.
+            Err(error @ DbError::UnknownOutcome(_)) => Err(error.into()),
+            // The password was right and the fault is ours: it must not count.
+            Err(error) => {
+                self.give_back().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Counts the failure. Everything that could tell one reason from another is the same here.
+    pub(super) async fn fail(&self, reason: &'static str) -> Error {
+        let failures = match self.app.db.apply(self.failed(reason)).await {
+            Err(DbError::Refused(what)) => return gone(what),
+            Err(error) => return error.into(),
+            Ok(applied) => applied.rows(0).first().map(|row| row.int("failures")).transpose(),
+        };
+        match failures {
+            Ok(failures) => {
+                Error::Authentication { attempts: failures.filter(|_| self.tenant.settings.show_attempts) }
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    fn failed(&self, reason: &'static str) -> Change {
+        let tenant = &self.tenant.id;
+        let change = ChangeId::random();
+        // A lock begins when the failure is known, not when the request came.
+        let now = self.app.clock.now();
+        let fail = self.failure_event(self.failure, reason);
+        let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
+        Change::new()
+            .with(throttles::store::count_failure(tenant, self.subject, &change, now))
+            .with(throttles::store::conclude(tenant, self.subject, self.id))
+            .with(events::store::insert(tenant, &fail, now))
+            .with(events::store::insert_if_locked(tenant, &lock, self.subject.as_str(), &change, now))
+    }
+
+    fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {
+        Event {
+            user: self.user,
+            reason: Some(reason),
+            client: Some(self.client),
+            details: json!({ "family": self.family.as_str(), "subject": self.subject.as_str() }),
+            ..Event::new(name, Actor::Unknown)
+        }
+    }
+}
+
+fn gone(what: &str) -> Error {
+    Error::Unavailable(anyhow!("the {what} was gone at the conclusion"))
+}
+
+/// Why a password was not hashed, as an answer. Nothing was learned of it.
+pub(super) fn not_hashed(why: NotHashed) -> Error {
+    match why {
+        NotHashed::Abandoned | NotHashed::DeadlinePassed => Error::Overloaded { retry_after: 1 },
+        other => Error::Unavailable(anyhow!("the password was not hashed: {other:?}")),
+    }
+}
