@@ -81,7 +81,9 @@ create table password_resets (
     primary key (tenant_id, secret_digest),
     foreign key (tenant_id, user_id) references users (tenant_id, id)
 ) /*table*/;
-create index password_resets_by_user on password_resets (user_id, tenant_id);
+create index password_resets_by_end on password_resets (expires_at, tenant_id);
+-- One a user: a newer one takes its place.
+create unique index password_resets_by_user on password_resets (user_id, tenant_id);
 
 -- How far the import of a file has come: written in the same change as the users of its lines.
 create table imports (

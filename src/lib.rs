@@ -35,6 +35,7 @@ pub mod devices;
 pub mod events;
 pub mod installation;
 pub mod operators;
+pub mod password_resets;
 pub mod sessions;
 pub mod signing_keys;
 pub mod tenants;

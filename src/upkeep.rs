@@ -1,5 +1,6 @@
 //! What goes on in the background, on every node: the list of it, and how often. What each does is a flow.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
@@ -7,8 +8,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use crate::app::{App, SharedApp};
-use crate::db::DbError;
-use crate::flows::{lower_failure_floors, number_events, summarise_refusals};
+use crate::flows::{delete_expired_resets, lower_failure_floors, number_events, summarise_refusals};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -21,6 +21,9 @@ pub async fn run(app: SharedApp) {
         every(MINUTE, "the summary of refusals was not written; they go into the next", || {
             summarise_refusals(app)
         }),
+        every(MINUTE, "reset secrets that are over were not deleted; the next minute tries again", || {
+            delete_expired_resets(app)
+        }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)
         }),
@@ -28,9 +31,10 @@ pub async fn run(app: SharedApp) {
 }
 
 /// Does it again and again, for the first time after one period; a failure is logged, and the next period tries again.
-async fn every<F>(period: Duration, failure: &'static str, task: impl Fn() -> F)
+async fn every<F, E>(period: Duration, failure: &'static str, task: impl Fn() -> F)
 where
-    F: Future<Output = Result<(), DbError>>,
+    F: Future<Output = Result<(), E>>,
+    E: Display,
 {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,14 +1,35 @@
 //! The directory behind the door, for a tenant's backend and staff: registration, customers, users, credentials, events.
 
+mod credentials;
 mod events;
+mod password_resets;
 
-use utoipa_axum::router::OpenApiRouter;
+use axum::Extension;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::SharedApp;
+use crate::http::paths;
+use crate::tenants::Family;
+
+pub use credentials::{ChangePassword, LoginReset, PasswordChanged, ResetLogin, SetCredentials};
+pub use password_resets::{RedeemSecret, ResetStarted, StartReset};
 
 /// All its routes.
 #[must_use]
 pub fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(events::get_events))
+    Family::ALL
+        .into_iter()
+        .fold(OpenApiRouter::new(), |router, family| router.nest(paths::family_prefix(family), own(family)))
+        .routes(routes!(events::get_events))
+        .routes(routes!(credentials::set_password))
+        .routes(routes!(credentials::reset_login))
+        .routes(routes!(password_resets::start_reset))
+        .routes(routes!(password_resets::redeem_reset))
+}
+
+/// What a user does for themselves, relative to their family's prefix.
+fn own(family: Family) -> OpenApiRouter<SharedApp> {
+    let change = routes!(credentials::change_password).layer(Extension(family));
+    OpenApiRouter::new().routes(change)
 }

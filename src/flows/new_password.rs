@@ -6,9 +6,13 @@ use secrecy::SecretString;
 use crate::app::App;
 use crate::error::Error;
 use crate::password_rules::{self, KnownWords};
+use crate::passwords::{PasswordHash, Presence, Ticket};
+use crate::tenants::Tenant;
 
-/// Holds a new password to the rules (R030–R033). `field` is what the caller calls it, `min_length` the
-/// tenant's. The file of breached passwords is asked last, and what it cannot answer is 503, never a yes.
+use super::password_attempt::not_hashed;
+
+/// Holds a new password to the rules and to the file of breached ones (R030–R033). `field` is what the caller calls
+/// it, `min_length` the tenant's.
 pub async fn check_new_password(
     app: &App,
     field: &'static str,
@@ -16,10 +20,27 @@ pub async fn check_new_password(
     min_length: usize,
     known: &KnownWords<'_>,
 ) -> Result<(), Error> {
+    check_rules(field, password, min_length, known)?;
+    check_breached(app, field, password).await
+}
+
+/// The rules alone: no waiting, no reading.
+pub(super) fn check_rules(
+    field: &'static str,
+    password: &SecretString,
+    min_length: usize,
+    known: &KnownWords<'_>,
+) -> Result<(), Error> {
     let problems = password_rules::check(field, password, min_length, known);
-    if !problems.is_empty() {
-        return Err(Error::Validation(problems));
-    }
+    if problems.is_empty() { Ok(()) } else { Err(Error::Validation(problems)) }
+}
+
+/// The file of breached passwords, if the operator has one. What it cannot answer is 503, never a yes.
+pub(super) async fn check_breached(
+    app: &App,
+    field: &'static str,
+    password: &SecretString,
+) -> Result<(), Error> {
     let Some(file) = app.breached_passwords.clone() else { return Ok(()) };
     let password = password.clone();
     // It reads a disk, which nobody else should wait for.
@@ -32,4 +53,21 @@ pub async fn check_new_password(
         Some(problem) => Err(Error::Validation(vec![problem])),
         None => Ok(()),
     }
+}
+
+/// A place in the hash queue, or 503 now.
+pub(super) fn ticket(app: &App, tenant: &Tenant) -> Result<Ticket, Error> {
+    let ticket = app.passwords.ticket(tenant.id.as_str());
+    ticket.map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })
+}
+
+/// The hash to store of a new password.
+pub(super) async fn hash_new(
+    app: &App,
+    tenant: &Tenant,
+    password: SecretString,
+    presence: &Presence,
+) -> Result<PasswordHash, Error> {
+    let ticket = ticket(app, tenant)?;
+    app.passwords.hash(ticket, password, presence).await.map_err(not_hashed)
 }

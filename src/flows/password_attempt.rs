@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::{Change, DbError, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
-use crate::ids::{AttemptId, ChangeId, UserId};
+use crate::ids::{AttemptId, ChangeId, SessionId, UserId};
 use crate::passwords::{NotHashed, PasswordHash, Presence, Ticket, Verdict};
 use crate::tenants::{Family, Tenant};
 use crate::throttles::{self, Reservation, Subject};
@@ -28,6 +28,8 @@ pub(super) struct PasswordAttempt<'a> {
     pub(super) tenant: &'a Tenant,
     /// `None`: nobody has the name.
     pub(super) user: Option<&'a UserId>,
+    /// In which session it is asked for; `None` for a login.
+    pub(super) session: Option<&'a SessionId>,
     pub(super) subject: &'a Subject,
     pub(super) id: &'a AttemptId,
     pub(super) family: Family,
@@ -158,6 +160,7 @@ impl PasswordAttempt<'_> {
     fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {
         Event {
             user: self.user,
+            session: self.session,
             reason: Some(reason),
             client: Some(self.client),
             details: json!({ "family": self.family.as_str(), "subject": self.subject.as_str() }),

@@ -12,7 +12,7 @@ const LEAST: usize = 4;
 pub struct KnownWords<'a> {
     pub tenant_slug: &'a str,
     pub tenant_name: &'a str,
-    pub usernames: &'a [&'a str],
+    pub username: Option<&'a str>,
     pub email: Option<&'a str>,
     pub first_name: Option<&'a str>,
     pub last_name: Option<&'a str>,
@@ -29,8 +29,8 @@ impl KnownWords<'_> {
         let least = spellings
             .into_iter()
             .filter_map(|one| match one {
-                None => remainder(bare(folded), &words),
-                Some(one) => remainder(bare(&without_replacements(folded, one)), &words),
+                None => remainder(&bare(folded), &words),
+                Some(one) => remainder(&bare(&without_replacements(folded, one)), &words),
             })
             .min_by_key(|(remains, _)| *remains);
         let (remains, found) = least.filter(|(remains, _)| *remains < min_length)?;
@@ -48,9 +48,7 @@ impl KnownWords<'_> {
         const NAME: &str = "the user's name";
         let mut words = vec![("vestibule", "this service's name"), (self.tenant_slug, TENANT)];
         words.push((self.tenant_name, TENANT));
-        for username in self.usernames {
-            words.extend(parts_of_address(username).map(|part| (part, USERNAME)));
-        }
+        words.extend(self.username.into_iter().flat_map(parts_of_address).map(|part| (part, USERNAME)));
         words.extend(self.email.into_iter().flat_map(parts_of_address).map(|part| (part, EMAIL)));
         for name in [self.first_name, self.last_name, self.full_name].into_iter().flatten() {
             words.push((name, NAME));
@@ -76,13 +74,10 @@ fn bare(text: &str) -> Zeroizing<String> {
 }
 
 /// How many characters are left without the words, and which those were; `None` where there are none.
-fn remainder(
-    bare: Zeroizing<String>,
-    words: &[(Zeroizing<String>, &'static str)],
-) -> Option<(usize, Vec<&'static str>)> {
-    let (mut rest, mut found) = (bare, Vec::new());
+fn remainder(bare: &str, words: &[(Zeroizing<String>, &'static str)]) -> Option<(usize, Vec<&'static str>)> {
+    let (mut rest, mut found) = (Zeroizing::new(bare.to_owned()), Vec::new());
     for (word, what) in words {
-        if rest.contains(word.as_str()) {
+        if bare.contains(word.as_str()) {
             // What stood on both sides of it is no word.
             rest = Zeroizing::new(rest.replace(word.as_str(), "\0"));
             if !found.contains(what) {

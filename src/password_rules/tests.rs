@@ -16,7 +16,7 @@ fn alone(password: &str, min_length: usize) -> Vec<String> {
 const ACME: KnownWords<'_> = KnownWords {
     tenant_slug: "acme-bank",
     tenant_name: "ACME Bank, Ltd",
-    usernames: &["ada.lovelace"],
+    username: Some("ada.lovelace"),
     email: Some("countess@analytical.example"),
     first_name: Some("Ada"),
     last_name: Some("Łovelace"),

@@ -20,6 +20,7 @@ pub enum EndReason {
     UserDisabled,
     CustomerSuspended,
     CustomerClosed,
+    PasswordChanged,
 }
 
 impl EndReason {
@@ -33,6 +34,7 @@ impl EndReason {
             Self::UserDisabled => "user_disabled",
             Self::CustomerSuspended => "customer_suspended",
             Self::CustomerClosed => "customer_closed",
+            Self::PasswordChanged => "password_changed",
         }
     }
 }
@@ -86,8 +88,12 @@ impl Session {
         if let (Some(at), Some(reason)) = (self.ended_at, &self.end_reason) {
             return Some((at, reason.clone()));
         }
-        let ended_with_all = [&tenant.sessions_ended, &user.customer_sessions_ended, &user.sessions_ended]
+        let ended_with_user =
+            user.sessions_ended.as_ref().filter(|_| user.session_kept.as_ref() != Some(&self.id));
+        let ended_with_all = [&tenant.sessions_ended, &user.customer_sessions_ended]
+            .map(Option::as_ref)
             .into_iter()
+            .chain([ended_with_user])
             .flatten()
             .filter(|ended| self.created_at <= ended.at)
             .map(|ended| (ended.at, ended.reason.clone()));

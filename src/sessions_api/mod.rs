@@ -28,7 +28,7 @@ pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
 }
 
 /// Whether the path is the caller's own: their family, their customer, themselves. Anything else is absent.
-fn own_path(family: Family, owner: &str, user: &str, caller: &UserCaller) -> Result<(), Error> {
+pub(crate) fn own_path(family: Family, owner: &str, user: &str, caller: &UserCaller) -> Result<(), Error> {
     let own = paths::owner(family, owner)?.means(&caller.session.customer_id)
         && paths::user(user)?.means(&caller.user.id)
         && caller.session.family == family;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::customers::{CustomerKind, CustomerStatus};
 use crate::db::{DbError, Row};
-use crate::ids::{CustomerId, UserId};
+use crate::ids::{CustomerId, SessionId, UserId};
 use crate::passwords::PasswordHash;
 use crate::tenants::{Family, SessionsEnded};
 
@@ -119,6 +119,8 @@ pub struct User {
     pub last_login_at: Option<Timestamp>,
     /// When and why all sessions of this user ended.
     pub sessions_ended: Option<SessionsEnded>,
+    /// The one session that this spares: the one in which the user changed the password.
+    pub session_kept: Option<SessionId>,
     /// When and why all sessions of the customer's users ended.
     pub customer_sessions_ended: Option<SessionsEnded>,
     pub created_at: Timestamp,
@@ -164,6 +166,7 @@ impl User {
                 "user_sessions_not_before",
                 "user_sessions_end_reason",
             )?,
+            session_kept: row.maybe_text("user_session_kept")?.map(SessionId::from_stored),
             customer_sessions_ended: SessionsEnded::from_row(
                 row,
                 "customer_sessions_not_before",

@@ -2,11 +2,11 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{CustomerId, TenantId, UserId};
+use crate::ids::{CustomerId, SessionId, TenantId, UserId};
 use crate::passwords::PasswordHash;
 use crate::spelling::search_text;
 
-use super::{LoginName, Metadata, PersonDetails, Phone, UserKind};
+use super::{LoginName, Metadata, PersonDetails, Phone, User, UserKind};
 
 /// The columns [`super::User::from_row`] reads, of `users u` and `customers c`.
 macro_rules! user_columns {
@@ -17,7 +17,7 @@ macro_rules! user_columns {
          u.last_name as user_last_name, u.full_name as user_full_name, u.gender as user_gender, \
          u.phones as user_phones, u.metadata as user_metadata, u.last_login_at as user_last_login_at, \
          u.sessions_not_before as user_sessions_not_before, \
-         u.sessions_end_reason as user_sessions_end_reason, u.created_at as user_created_at, \
+         u.sessions_end_reason as user_sessions_end_reason, u.session_kept as user_session_kept, u.created_at as user_created_at, \
          u.updated_at as user_updated_at, c.id as customer_id, c.kind as customer_kind, \
          c.status as customer_status, c.sessions_not_before as customer_sessions_not_before, \
          c.sessions_end_reason as customer_sessions_end_reason"
@@ -145,19 +145,26 @@ fn insert_name(tenant: &TenantId, user: &UserId, name: &LoginName, kind: &'stati
     .bind(kind)
 }
 
+/// Whoever could log in now.
+macro_rules! may_log_in {
+    () => {
+        "status = 'active' \
+         and exists (select 1 from customers c where c.tenant_id = users.tenant_id and c.id = users.customer_id \
+                     and c.status not in ('suspended', 'closed')) \
+         and exists (select 1 from tenants t where t.id = users.tenant_id and t.status = 'active')"
+    };
+}
+
 /// Notes a login. Refused ("user") unless user, customer and tenant may still log in and the password
 /// is the one that was checked, by its version: what was read before the hash must still hold after it (R091).
 #[must_use]
 pub fn note_login(tenant: &TenantId, user: &UserId, checked_version: i64, now: Timestamp) -> Statement {
-    Statement::new(
+    Statement::new(concat!(
         "update users set last_login_at = $3 \
-         where tenant_id = $1 and id = $2 and status = 'active' \
-         and password_version = $4 and password_hash is not null \
-         and exists (select 1 from customers c where c.tenant_id = users.tenant_id and c.id = users.customer_id \
-                     and c.status not in ('suspended', 'closed')) \
-         and exists (select 1 from tenants t where t.id = users.tenant_id and t.status = 'active') \
-         returning id",
-    )
+         where tenant_id = $1 and id = $2 and password_version = $4 and password_hash is not null and ",
+        may_log_in!(),
+        " returning id"
+    ))
     .bind(tenant)
     .bind(user)
     .bind(now)
@@ -184,7 +191,7 @@ pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &
 #[must_use]
 pub fn suspend(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
     Statement::new(
-        "update users set status = 'suspended', updated_at = $3, \
+        "update users set status = 'suspended', updated_at = $3, session_kept = null, \
          sessions_end_reason = case when sessions_not_before is not null \
              and (status = 'suspended' or sessions_not_before > $3) then sessions_end_reason \
              else 'user_disabled' end, \
@@ -196,4 +203,75 @@ pub fn suspend(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
     .bind(user)
     .bind(now)
     .must_change("user")
+}
+
+/// A password, with the end of the sessions opened before; an instant never goes back, whatever a node's clock
+/// says.
+macro_rules! set_password {
+    ($where:expr) => {
+        concat!(
+            "update users set password_hash = $3, password_changed_at = $4, updated_at = $4, \
+             password_version = password_version + 1, password_imported = false, session_kept = $5, \
+             sessions_end_reason = case when sessions_not_before > $4 then sessions_end_reason \
+                                   else 'password_changed' end, \
+             sessions_not_before = case when sessions_not_before > $4 then sessions_not_before else $4 end \
+             where tenant_id = $1 and id = $2 and ",
+            $where,
+            " returning id"
+        )
+    };
+}
+
+/// The user's own change: all sessions end but the one it is made in. Refused ("user") unless what was read
+/// still holds: they may log in, the password is the one that was checked, nothing else has ended the sessions.
+#[must_use]
+pub fn change_password(
+    tenant: &TenantId,
+    user: &User,
+    hash: &PasswordHash,
+    kept: &SessionId,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(set_password!(concat!(
+        may_log_in!(),
+        " and password_version = $6 and coalesce(sessions_not_before, 0) = $7"
+    )))
+    .bind(tenant)
+    .bind(&user.id)
+    .bind(hash.as_str())
+    .bind(now)
+    .bind(kept)
+    .bind(user.password_version)
+    .bind(user.sessions_ended.as_ref().map_or(0, |ended| ended.at.as_millis()))
+    .must_change("user")
+}
+
+/// Somebody else's doing: all sessions end; no hash leaves the user without a password. Refused ("user") when
+/// nobody is there.
+#[must_use]
+pub fn set_password(
+    tenant: &TenantId,
+    user: &UserId,
+    hash: Option<&PasswordHash>,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(set_password!("erased_at is null"))
+        .bind(tenant)
+        .bind(user)
+        .bind(hash.map(PasswordHash::as_str))
+        .bind(now)
+        .bind(None::<&str>)
+        .must_change("user")
+}
+
+/// By a reset secret: all sessions end. Refused ("user") unless they may log in.
+#[must_use]
+pub fn redeem_password(tenant: &TenantId, user: &UserId, hash: &PasswordHash, now: Timestamp) -> Statement {
+    Statement::new(set_password!(may_log_in!()))
+        .bind(tenant)
+        .bind(user)
+        .bind(hash.as_str())
+        .bind(now)
+        .bind(None::<&str>)
+        .must_change("user")
 }

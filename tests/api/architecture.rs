@@ -232,6 +232,7 @@ fn a_store_writes_only_its_own_tables() {
             "sessions" => &["sessions"],
             "signing_keys" => &["signing_keys"],
             "operators" => &["operators"],
+            "password_resets" => &["password_resets"],
             other => panic!("{other}: say which tables it owns"),
         }
     };
@@ -265,6 +266,7 @@ fn R048_a_store_function_takes_a_tenant() {
         ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
         ("operators", "find_by_token", "an operator is no tenant's"),
         ("operators", "insert", "an operator is no tenant's"),
+        ("password_resets", "delete_expired", "what is over goes, whose ever it was"),
         ("installation", "mark_demo", "the database's own"),
         ("installation", "find_demo", "the database's own"),
         ("installation", "find_any_tenant", "the database's own: is there any?"),

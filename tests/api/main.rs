@@ -5,6 +5,7 @@
 mod architecture;
 mod commands;
 mod cors;
+mod credentials;
 mod db;
 mod documents;
 mod events;

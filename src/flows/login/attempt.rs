@@ -48,6 +48,7 @@ impl Attempt {
             app: &self.app,
             tenant: &self.found.tenant,
             user: self.found.user.as_ref().map(|user| &user.id),
+            session: None,
             subject: &self.subject,
             id: &self.id,
             family: self.request.family,

@@ -1,0 +1,123 @@
+//! A user's own change of password, by the one that is in force: behind the login's throttle (R014, R042).
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+
+use crate::app::SharedApp;
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::db::Change;
+use crate::error::Error;
+use crate::events::{self, Actor, Event, EventName};
+use crate::ids::{AttemptId, ChangeId};
+use crate::password_resets;
+use crate::passwords::{PasswordHash, Presence, Ticket, normalise};
+use crate::sessions::Session;
+use crate::tenants::Tenant;
+use crate::throttles::Subject;
+use crate::users::{self, User};
+
+use super::new_password::{check_new_password, hash_new, ticket};
+use super::password_attempt::PasswordAttempt;
+use super::password_owner::{self, By};
+
+/// A change as asked for, by a user in a session that lives.
+#[derive(Debug)]
+pub struct ChangePassword {
+    pub tenant: Tenant,
+    pub user: User,
+    /// The one session that lives on.
+    pub session: Session,
+    pub client: Client,
+    pub current: SecretString,
+    pub new: SecretString,
+}
+
+/// Changes it and answers since when it holds. The rules come first: what they refuse is no attempt at the
+/// password in force. All other sessions end.
+pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
+    let tenant = &request.tenant;
+    let owner = password_owner::find(app, &tenant.id, By::Id(&request.user.id)).await?;
+    let owner = owner.ok_or(Error::NotFound)?;
+    let least = tenant.settings.password_min_length;
+    check_new_password(app, "newPassword", &request.new, least, &owner.known(tenant)).await?;
+    if normalise(request.new.expose_secret()).expose_secret()
+        == normalise(request.current.expose_secret()).expose_secret()
+    {
+        return Err(Error::invalid("newPassword", "is the same as currentPassword; choose another"));
+    }
+    let ticket = ticket(app, tenant)?;
+    let (presence, _guard) = Presence::new();
+    let changing = Changing {
+        app: app.clone(),
+        subject: Subject::user(&request.user.id),
+        id: AttemptId::random(),
+        request,
+    };
+    // The task outlives this future: an attempt that was reserved is concluded or given back.
+    tokio::spawn(changing.drive(ticket, presence))
+        .await
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?
+}
+
+struct Changing {
+    app: SharedApp,
+    request: ChangePassword,
+    subject: Subject,
+    id: AttemptId,
+}
+
+impl Changing {
+    async fn drive(self, ticket: Ticket, presence: Presence) -> Result<Timestamp, Error> {
+        let Self { app, request, .. } = &self;
+        let attempt = self.attempt();
+        let stored = request.user.password_hash.clone();
+        let verdict = attempt.verify(ticket, &presence, request.current.clone(), stored).await?;
+        if !verdict.matches {
+            return Err(attempt.fail("wrong_password").await);
+        }
+        let hash = match hash_new(app, &request.tenant, request.new.clone(), &presence).await {
+            Ok(hash) => hash,
+            // The password was right: it must not count.
+            Err(error) => {
+                attempt.give_back().await;
+                return Err(error);
+            }
+        };
+        let now = app.clock.now();
+        attempt.succeed(self.change(&hash, now)).await?;
+        Ok(now)
+    }
+
+    fn attempt(&self) -> PasswordAttempt<'_> {
+        let ChangePassword { tenant, user, session, client, .. } = &self.request;
+        PasswordAttempt {
+            app: &self.app,
+            tenant,
+            user: Some(&user.id),
+            session: Some(&session.id),
+            subject: &self.subject,
+            id: &self.id,
+            family: user.family(),
+            client,
+            failure: EventName::AuthnPasswordChangeFail,
+        }
+    }
+
+    /// Everything that becomes true with it: user → throttle → attempt.
+    fn change(&self, hash: &PasswordHash, now: Timestamp) -> Change {
+        let ChangePassword { tenant, user, session, client, .. } = &self.request;
+        let event = Event {
+            user: Some(&user.id),
+            session: Some(&session.id),
+            client: Some(client),
+            details: json!({ "family": user.family().as_str() }),
+            ..Event::new(EventName::AuthnPasswordChange, Actor::of(user))
+        };
+        Change::new()
+            .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
+            .with(password_resets::store::delete_of(&tenant.id, &user.id))
+            .with_all(self.attempt().success(&ChangeId::random(), now))
+            .with(events::store::insert(&tenant.id, &event, now))
+    }
+}

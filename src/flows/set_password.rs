@@ -1,0 +1,63 @@
+//! A password that somebody else sets: the tenant's staff or backend, for a user who does not have one in force.
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::db::{Change, DbError};
+use crate::error::Error;
+use crate::events::{self, Actor, Event, EventName};
+use crate::ids::{ChangeId, UserId};
+use crate::password_resets;
+use crate::passwords::Presence;
+use crate::tenants::Tenant;
+use crate::throttles::{self, Subject};
+use crate::users;
+
+use super::new_password::{check_new_password, hash_new};
+use super::password_owner::{self, By};
+
+/// A password as it is to be set.
+#[derive(Debug)]
+pub struct SetPassword {
+    pub user: UserId,
+    pub new: SecretString,
+    /// Why, in the caller's words; for the event.
+    pub note: Option<String>,
+}
+
+/// Sets it and answers since when it holds. All of the user's sessions end, failures are forgotten, and a reset
+/// secret that is out opens nothing.
+pub async fn set_password(
+    app: &App,
+    tenant: &Tenant,
+    actor: Actor<'_>,
+    client: &Client,
+    request: SetPassword,
+) -> Result<Timestamp, Error> {
+    let SetPassword { user, new, note } = request;
+    let owner = password_owner::find(app, &tenant.id, By::Id(&user)).await?.ok_or(Error::NotFound)?;
+    let least = tenant.settings.password_min_length;
+    check_new_password(app, "newPassword", &new, least, &owner.known(tenant)).await?;
+    let (presence, _guard) = Presence::new();
+    let hash = hash_new(app, tenant, new, &presence).await?;
+    let now = app.clock.now();
+    let event = Event {
+        user: Some(&user),
+        client: Some(client),
+        details: json!({ "family": owner.user.family().as_str(), "note": note }),
+        ..Event::new(EventName::AuthnPasswordChange, actor)
+    };
+    let change = Change::new()
+        .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))
+        .with(password_resets::store::delete_of(&tenant.id, &user))
+        .with(throttles::store::clear(&tenant.id, &Subject::user(&user), &ChangeId::random(), now))
+        .with(events::store::insert(&tenant.id, &event, now));
+    match app.db.apply(change).await {
+        Ok(_) => Ok(now),
+        Err(DbError::Refused("user")) => Err(Error::NotFound),
+        Err(error) => Err(error.into()),
+    }
+}

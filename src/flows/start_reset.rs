@@ -1,0 +1,86 @@
+//! A secret with which a user sets a new password: asked for by the tenant's backend for whoever forgot theirs, or
+//! made by staff in place of a password that must no longer work.
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::db::{Change, DbError};
+use crate::error::Error;
+use crate::events::{self, Actor, Event, EventName};
+use crate::ids::{ChangeId, UserId};
+use crate::password_resets::{self, new_secret, secret_digest};
+use crate::tenants::Tenant;
+use crate::throttles::{self, Subject};
+use crate::users::{self, LoginName};
+
+use super::password_owner::{self, By};
+
+/// A reset secret: the one moment it is known.
+#[derive(Debug)]
+pub struct ResetStarted {
+    pub secret: SecretString,
+    pub expires_at: Timestamp,
+}
+
+/// A secret for whoever has this name. For a name that nobody has, or whose owner may not log in, the answer and
+/// the work are the same, and the secret opens nothing (R041).
+pub async fn start_reset(
+    app: &App,
+    tenant: &Tenant,
+    actor: Actor<'_>,
+    client: &Client,
+    name: &LoginName,
+    valid_seconds: i64,
+) -> Result<ResetStarted, Error> {
+    let owner = password_owner::find(app, &tenant.id, By::Name(name)).await?;
+    let user = owner.as_ref().map(|owner| &owner.user).filter(|user| user.may_log_in()).map(|user| &user.id);
+    let now = app.clock.now();
+    let started = ResetStarted { secret: new_secret(), expires_at: now.plus_seconds(valid_seconds) };
+    let digest = secret_digest(&started.secret);
+    let event = Event {
+        user,
+        client: Some(client),
+        details: json!({ "validSeconds": valid_seconds }),
+        ..Event::new(EventName::AuthnPasswordResetRequest, actor)
+    };
+    let change = Change::new()
+        .with(password_resets::store::insert(&tenant.id, &digest, user, started.expires_at, now))
+        .with(events::store::insert(&tenant.id, &event, now));
+    app.db.apply(change).await?;
+    Ok(started)
+}
+
+/// Takes a user's password away, ends their sessions, forgets their failures, and makes a secret for a new one.
+pub async fn reset_login(
+    app: &App,
+    tenant: &Tenant,
+    actor: Actor<'_>,
+    client: &Client,
+    user: &UserId,
+    note: &str,
+) -> Result<ResetStarted, Error> {
+    let now = app.clock.now();
+    let valid_seconds = password_resets::DEFAULT_SECONDS;
+    let started = ResetStarted { secret: new_secret(), expires_at: now.plus_seconds(valid_seconds) };
+    let digest = secret_digest(&started.secret);
+    let event = Event {
+        user: Some(user),
+        client: Some(client),
+        reason: Some("password_removed"),
+        details: json!({ "validSeconds": valid_seconds, "note": note }),
+        ..Event::new(EventName::AuthnPasswordResetRequest, actor)
+    };
+    let change = Change::new()
+        .with(users::store::set_password(&tenant.id, user, None, now))
+        .with(password_resets::store::insert(&tenant.id, &digest, Some(user), started.expires_at, now))
+        .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
+        .with(events::store::insert(&tenant.id, &event, now));
+    match app.db.apply(change).await {
+        Ok(_) => Ok(started),
+        Err(DbError::Refused("user")) => Err(Error::NotFound),
+        Err(error) => Err(error.into()),
+    }
+}

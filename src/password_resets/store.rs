@@ -1,0 +1,63 @@
+//! The password resets' SQL.
+
+use crate::clock::Timestamp;
+use crate::db::Statement;
+use crate::ids::{TenantId, UserId};
+
+/// Keeps the digest of a secret; an older secret of the same user is no more. No user: nobody has the name, or
+/// they may not log in, and the secret opens nothing.
+#[must_use]
+pub fn insert(
+    tenant: &TenantId,
+    digest: &[u8],
+    user: Option<&UserId>,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "insert into password_resets (tenant_id, secret_digest, user_id, created_at, expires_at) \
+         values ($1, $2, $3, $4, $5) on conflict (user_id, tenant_id) do update set \
+         secret_digest = excluded.secret_digest, created_at = excluded.created_at, \
+         expires_at = excluded.expires_at, used_at = null",
+    )
+    .bind(tenant)
+    .bind(digest)
+    .bind(user)
+    .bind(now)
+    .bind(expires_at)
+}
+
+/// Spends a user's secret. Refused ("reset secret") when it is used, over, or another has taken its place.
+#[must_use]
+pub fn spend(tenant: &TenantId, digest: &[u8], user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update password_resets set used_at = $4 \
+         where tenant_id = $1 and secret_digest = $2 and user_id = $3 and used_at is null and expires_at > $4 \
+         returning user_id",
+    )
+    .bind(tenant)
+    .bind(digest)
+    .bind(user)
+    .bind(now)
+    .must_change("reset secret")
+}
+
+/// What a new password makes void.
+#[must_use]
+pub fn delete_of(tenant: &TenantId, user: &UserId) -> Statement {
+    Statement::new("delete from password_resets where tenant_id = $1 and user_id = $2")
+        .bind(tenant)
+        .bind(user)
+}
+
+/// Deletes a slice of what is over, whose ever it is; answers one row for each.
+#[must_use]
+pub fn delete_expired(now: Timestamp, slice: i64) -> Statement {
+    Statement::new(
+        "delete from password_resets where (tenant_id, secret_digest) in \
+         (select r.tenant_id, r.secret_digest from password_resets r where r.expires_at < $1 limit $2) \
+         returning tenant_id",
+    )
+    .bind(now)
+    .bind(slice)
+}
