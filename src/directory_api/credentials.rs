@@ -10,7 +10,7 @@ use crate::app::SharedApp;
 use crate::callers::{By, DirectoryCaller, ManageUsers, UserCaller};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldError};
-use crate::flows::{self, SetPassword};
+use crate::flows::{self, Deed, SetPassword};
 use crate::http::envelope::Success;
 use crate::http::json;
 use crate::ids::UserId;
@@ -178,8 +178,9 @@ pub(super) async fn set_password(
     let new = new_password("newPassword", body.new_password, body.matching_password.as_ref(), &mut errors);
     errors.extend(body.reason.as_deref().and_then(reason_problem));
     let (Some(new), true) = (new, errors.is_empty()) else { return Err(Error::Validation(errors)) };
-    let set = SetPassword { user: user.clone(), new, note: body.reason };
-    let at = flows::set_password(&app, &caller.tenant, caller.by.actor(), &caller.client, set).await?;
+    let deed = deed(&caller, body.reason.as_deref());
+    let set = SetPassword { user: user.clone(), new };
+    let at = flows::set_password(&app, &caller.tenant, &deed, set).await?;
     Ok(Success::new(PasswordChanged::new(&user, at)))
 }
 
@@ -221,13 +222,17 @@ pub(super) async fn reset_login(
         return Err(Error::Validation(errors));
     };
     refuse_own(&caller, &user)?;
-    let DirectoryCaller { tenant, by, client, .. } = &caller;
-    let started = flows::reset_login(&app, tenant, by.actor(), client, &user, &reason).await?;
+    let started = flows::reset_login(&app, &caller.tenant, &deed(&caller, Some(&reason)), &user).await?;
     Ok(Success::new(LoginReset {
         user_id: user.to_string(),
         reset_secret: started.secret.expose_secret().to_owned(),
         expires_at: started.expires_at.to_string(),
     }))
+}
+
+/// Who does it, from where and why.
+fn deed<'a>(caller: &'a DirectoryCaller<ManageUsers>, reason: Option<&'a str>) -> Deed<'a> {
+    Deed { tenant: &caller.tenant.id, actor: caller.by.actor(), client: Some(&caller.client), reason }
 }
 
 /// Staff change their own password with the one in force: whoever holds only their session must not get round it.

@@ -9,7 +9,7 @@ use crate::app::SharedApp;
 use crate::callers::BackendCaller;
 use crate::error::{Error, FieldError};
 use crate::events::Actor;
-use crate::flows::{self, RedeemReset};
+use crate::flows::{self, Deed, RedeemReset};
 use crate::http::envelope::Success;
 use crate::http::{headers, json};
 use crate::password_resets::{DEFAULT_SECONDS, SECONDS};
@@ -99,9 +99,9 @@ pub(super) async fn start_reset(
         errors.push(FieldError::new("validSeconds", problem));
     }
     let (Some(name), true) = (name, errors.is_empty()) else { return Err(Error::Validation(errors)) };
-    let actor = Actor::Backend(&caller.key);
-    let started =
-        flows::start_reset(&app, &caller.tenant, actor, &caller.client, &name, valid_seconds).await?;
+    let BackendCaller { tenant, key, client } = &caller;
+    let deed = Deed { client: Some(client), ..Deed::new(&tenant.id, Actor::Backend(key)) };
+    let started = flows::start_reset(&app, tenant, &deed, &name, valid_seconds).await?;
     Ok(Success::new(ResetStarted {
         reset_secret: started.secret.expose_secret().to_owned(),
         expires_at: started.expires_at.to_string(),

@@ -2,6 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::app::SharedApp;
 use crate::client::Client;
@@ -46,7 +47,8 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
     {
         return Err(Error::invalid("newPassword", "is the same as currentPassword; choose another"));
     }
-    let ticket = ticket(app, tenant)?;
+    let ticket = ticket(app, tenant, request.user.password_hash.as_ref())?;
+    let no_failure_before = Instant::now() + tenant.failure_floor;
     let (presence, _guard) = Presence::new();
     let changing = Changing {
         app: app.clone(),
@@ -55,9 +57,14 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
         request,
     };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
-    tokio::spawn(changing.drive(ticket, presence))
+    let outcome = tokio::spawn(changing.drive(ticket, presence))
         .await
-        .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?;
+    // As at the login (R004).
+    if matches!(outcome, Err(Error::Authentication { .. } | Error::Locked { .. })) {
+        tokio::time::sleep_until(no_failure_before).await;
+    }
+    outcome
 }
 
 struct Changing {
@@ -109,6 +116,7 @@ impl Changing {
         let ChangePassword { tenant, user, session, client, .. } = &self.request;
         let event = Event {
             user: Some(&user.id),
+            customer: Some(&user.customer_id),
             session: Some(&session.id),
             client: Some(client),
             details: json!({ "family": user.family().as_str() }),

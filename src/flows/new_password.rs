@@ -55,9 +55,9 @@ pub(super) async fn check_breached(
     }
 }
 
-/// A place in the hash queue, or 503 now.
-pub(super) fn ticket(app: &App, tenant: &Tenant) -> Result<Ticket, Error> {
-    let ticket = app.passwords.ticket(tenant.id.as_str());
+/// A place in the queue in which `stored` is verified, or 503 now.
+pub(super) fn ticket(app: &App, tenant: &Tenant, stored: Option<&PasswordHash>) -> Result<Ticket, Error> {
+    let ticket = app.passwords.ticket_for(tenant.id.as_str(), stored);
     ticket.map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })
 }
 
@@ -68,6 +68,6 @@ pub(super) async fn hash_new(
     password: SecretString,
     presence: &Presence,
 ) -> Result<PasswordHash, Error> {
-    let ticket = ticket(app, tenant)?;
+    let ticket = ticket(app, tenant, None)?;
     app.passwords.hash(ticket, password, presence).await.map_err(not_hashed)
 }

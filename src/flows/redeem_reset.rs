@@ -72,6 +72,7 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
     let now = app.clock.now();
     let event = Event {
         user: Some(user),
+        customer: Some(&owner.user.customer_id),
         client: Some(&client),
         reason: Some("reset_secret"),
         details: json!({ "family": owner.user.family().as_str() }),

@@ -4,11 +4,10 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::app::App;
-use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
-use crate::events::{self, Actor, Event, EventName};
+use crate::events::{self, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets;
 use crate::passwords::Presence;
@@ -16,6 +15,7 @@ use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users;
 
+use super::Deed;
 use super::new_password::{check_new_password, hash_new};
 use super::password_owner::{self, By};
 
@@ -24,8 +24,6 @@ use super::password_owner::{self, By};
 pub struct SetPassword {
     pub user: UserId,
     pub new: SecretString,
-    /// Why, in the caller's words; for the event.
-    pub note: Option<String>,
 }
 
 /// Sets it and answers since when it holds. All of the user's sessions end, failures are forgotten, and a reset
@@ -33,11 +31,10 @@ pub struct SetPassword {
 pub async fn set_password(
     app: &App,
     tenant: &Tenant,
-    actor: Actor<'_>,
-    client: &Client,
+    deed: &Deed<'_>,
     request: SetPassword,
 ) -> Result<Timestamp, Error> {
-    let SetPassword { user, new, note } = request;
+    let SetPassword { user, new } = request;
     let owner = password_owner::find(app, &tenant.id, By::Id(&user)).await?.ok_or(Error::NotFound)?;
     let least = tenant.settings.password_min_length;
     check_new_password(app, "newPassword", &new, least, &owner.known(tenant)).await?;
@@ -45,10 +42,8 @@ pub async fn set_password(
     let hash = hash_new(app, tenant, new, &presence).await?;
     let now = app.clock.now();
     let event = Event {
-        user: Some(&user),
-        client: Some(client),
-        details: json!({ "family": owner.user.family().as_str(), "note": note }),
-        ..Event::new(EventName::AuthnPasswordChange, actor)
+        details: json!({ "family": owner.user.family().as_str() }),
+        ..deed.user_event(EventName::AuthnPasswordChange, &user, &owner.user.customer_id)
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))

@@ -5,17 +5,17 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use crate::app::App;
-use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
-use crate::events::{self, Actor, Event, EventName};
+use crate::events::{self, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, new_secret, secret_digest};
 use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users::{self, LoginName};
 
+use super::Deed;
 use super::password_owner::{self, By};
 
 /// A reset secret: the one moment it is known.
@@ -30,21 +30,21 @@ pub struct ResetStarted {
 pub async fn start_reset(
     app: &App,
     tenant: &Tenant,
-    actor: Actor<'_>,
-    client: &Client,
+    deed: &Deed<'_>,
     name: &LoginName,
     valid_seconds: i64,
 ) -> Result<ResetStarted, Error> {
     let owner = password_owner::find(app, &tenant.id, By::Name(name)).await?;
-    let user = owner.as_ref().map(|owner| &owner.user).filter(|user| user.may_log_in()).map(|user| &user.id);
+    let owner = owner.as_ref().map(|owner| &owner.user).filter(|user| user.may_log_in());
+    let user = owner.map(|user| &user.id);
     let now = app.clock.now();
     let started = ResetStarted { secret: new_secret(), expires_at: now.plus_seconds(valid_seconds) };
     let digest = secret_digest(&started.secret);
     let event = Event {
         user,
-        client: Some(client),
-        details: json!({ "validSeconds": valid_seconds }),
-        ..Event::new(EventName::AuthnPasswordResetRequest, actor)
+        customer: owner.map(|user| &user.customer_id),
+        details: json!({ "validSeconds": valid_seconds, "passwordRemoved": false }),
+        ..deed.event(EventName::AuthnPasswordResetRequest)
     };
     let change = Change::new()
         .with(password_resets::store::insert(&tenant.id, &digest, user, started.expires_at, now))
@@ -57,21 +57,17 @@ pub async fn start_reset(
 pub async fn reset_login(
     app: &App,
     tenant: &Tenant,
-    actor: Actor<'_>,
-    client: &Client,
+    deed: &Deed<'_>,
     user: &UserId,
-    note: &str,
 ) -> Result<ResetStarted, Error> {
+    let owner = password_owner::find(app, &tenant.id, By::Id(user)).await?.ok_or(Error::NotFound)?;
     let now = app.clock.now();
     let valid_seconds = password_resets::DEFAULT_SECONDS;
     let started = ResetStarted { secret: new_secret(), expires_at: now.plus_seconds(valid_seconds) };
     let digest = secret_digest(&started.secret);
     let event = Event {
-        user: Some(user),
-        client: Some(client),
-        reason: Some("password_removed"),
-        details: json!({ "validSeconds": valid_seconds, "note": note }),
-        ..Event::new(EventName::AuthnPasswordResetRequest, actor)
+        details: json!({ "validSeconds": valid_seconds, "passwordRemoved": true }),
+        ..deed.user_event(EventName::AuthnPasswordResetRequest, user, &owner.user.customer_id)
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, user, None, now))

@@ -193,3 +193,25 @@ async fn R091_who_was_suspended_while_the_password_was_checked_changes_nothing()
         assert_eq!(app.number_of("attempts").await, 0);
     }
 }
+
+#[tokio::test]
+async fn R004_a_refused_change_waits_for_the_tenants_floor_and_an_imported_hash_is_replaced() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let family = Family::Individual;
+    let opened = app.open(&tenant, family).await;
+    let person = tenant.person(family);
+    let imported = format!("password_hash = '{IMPORTED}', password_imported = true");
+    app.update_user(person, &imported).await;
+    app.script("update tenants set failure_floor_ms = 300").await;
+    let started = std::time::Instant::now();
+    app.call(change(&tenant, &opened, "wrong", NEW)).await.expect(401);
+    assert!(started.elapsed().as_millis() >= 300);
+    app.call(change(&tenant, &opened, PASSWORD, NEW)).await.expect(200);
+    assert_eq!(app.number_of("users where password_imported").await, 0);
+    app.login_with(&tenant, family, NEW).await.expect(200);
+}
+
+/// PBKDF2 of the tests' password, 1,000 rounds, as Python's hashlib makes it.
+const IMPORTED: &str =
+    "$pbkdf2-sha256$i=1000,l=32$c2FsdHNhbHRzYWx0c2FsdA$c+tQ44cWQlN80WyxL4Iap6qu6w8VkgRRdLwuUJYee7Y";

@@ -56,7 +56,7 @@ async fn R033_every_way_to_set_a_password_tells_why_it_is_refused() {
     for (password, reason) in [
         ("Password2024!", "most common"),
         ("AcMe bAnK 2031", "the tenant's name"),
-        ("Individual!2031", "the username"),
+        ("Individual!2031", "the e-mail address"),
         ("2031-eXaMpLe-", "the user's name"),
         ("abcdefghijklmnop", "counts up"),
     ] {

@@ -85,7 +85,7 @@ async fn a_reset_takes_the_password_away_at_once_and_gives_a_secret_for_a_new_on
     let events = app.events_named(tenant.id.as_str(), "authn_password_reset_request").await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].text("actor_kind").unwrap(), "backend");
-    assert!(events[0].text("details").unwrap().contains("the phone was stolen"));
+    assert_eq!(events[0].text("reason").unwrap(), "the phone was stolen");
 }
 
 #[tokio::test]
