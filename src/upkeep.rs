@@ -8,7 +8,10 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use crate::app::{App, SharedApp};
-use crate::flows::{delete_expired_resets, lower_failure_floors, number_events, summarise_refusals};
+use crate::error::Error;
+use crate::flows::{
+    delete_expired_resets, finish_erasures, lower_failure_floors, number_events, summarise_refusals,
+};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -23,6 +26,10 @@ pub async fn run(app: SharedApp) {
         }),
         every(MINUTE, "reset secrets that are over were not deleted; the next minute tries again", || {
             delete_expired_resets(app)
+        }),
+        every(MINUTE, "what is to be erased was not; the next minute goes on with it", || async {
+            while finish_erasures(&app.db, app.clock.now()).await? {}
+            Ok::<_, Error>(())
         }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)

@@ -1,9 +1,11 @@
 //! Customers: individuals and organizations. A tenant's staff belong to its one house organization.
 
 mod details;
+mod record;
 pub mod store;
 
 pub use details::{Category, CustomerDetails, Organization};
+pub use record::{CustomerFilters, CustomerMove, CustomerRecord};
 
 /// What a customer is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

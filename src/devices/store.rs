@@ -27,3 +27,9 @@ pub fn note_login(
     .bind(change)
     .bind(now)
 }
+
+/// Forgets where a user has logged in from.
+#[must_use]
+pub fn delete_all(tenant: &TenantId, user: &UserId) -> Statement {
+    Statement::new("delete from devices where tenant_id = $1 and user_id = $2").bind(tenant).bind(user)
+}

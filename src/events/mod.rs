@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::ids::{CustomerId, OperatorId, SessionId, TenantKeyId, UserId};
+use crate::secrets::sha256;
 use crate::users::{User, UserKind};
 
 pub use catalogue::events_document;
@@ -228,4 +229,10 @@ impl<'a> Event<'a> {
             })
         })
     }
+}
+
+/// What is sealed of an event's personal part: it stays when a person is erased, and the salt goes.
+#[must_use]
+pub fn personal_digest(salt: &[u8], personal: &str) -> [u8; 32] {
+    sha256(&[salt, personal.as_bytes()].concat())
 }

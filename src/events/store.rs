@@ -5,11 +5,11 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
-use crate::ids::{ChangeId, EventId, TenantId};
-use crate::secrets::{random, sha256};
+use crate::ids::{ChangeId, EventId, TenantId, UserId};
+use crate::secrets::random;
 use crate::throttles::{Subject, dead_before};
 
-use super::{Event, EventName};
+use super::{Event, EventName, personal_digest};
 
 /// The columns that [`bind_event`] binds, in its order.
 macro_rules! insert_into_events {
@@ -123,6 +123,35 @@ pub fn insert_if_device_is_new(
     .bind(change)
 }
 
+/// Events with a personal part that are a user's: done to them, or done by them as staff.
+#[must_use]
+pub fn find_personal(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
+    Statement::new(
+        "select e.id, e.personal, e.salt from (select id, personal, salt from events \
+         where tenant_id = $1 and user_id = $2 and personal is not null order by id limit $3) e \
+         union all select e.id, e.personal, e.salt from (select id, personal, salt from events \
+         where tenant_id = $1 and actor_id = $2 and actor_kind = 'staff' and personal is not null \
+         order by id limit $3) e",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(limit)
+}
+
+/// Empties an event's personal part. Its digest stays, so that what is sealed of it can still be verified; an older
+/// row's is written now.
+#[must_use]
+pub fn erase_personal(tenant: &TenantId, event: &EventId, digest: &[u8]) -> Statement {
+    Statement::new(
+        "update events set personal = null, salt = $3, personal_digest = coalesce(personal_digest, $4) \
+         where tenant_id = $1 and id = $2",
+    )
+    .bind(tenant)
+    .bind(event)
+    .bind([].as_slice())
+    .bind(digest)
+}
+
 fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
     debug_assert_eq!(
         event.name.undescribed(&event.details),
@@ -132,8 +161,7 @@ fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: T
     );
     let personal = event.personal().map(|personal| personal.to_string());
     let salt = random::<16>();
-    // What is sealed of the personal part; it stays when a person is erased, and the salt goes.
-    let digest = personal.as_ref().map(|personal| sha256(&[&salt, personal.as_bytes()].concat()));
+    let digest = personal.as_ref().map(|personal| personal_digest(&salt, personal));
     statement
         .bind(tenant)
         .bind(&EventId::at(now))

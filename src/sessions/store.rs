@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{ChangeId, SessionId, TenantId};
+use crate::ids::{ChangeId, SessionId, TenantId, UserId};
 
 use super::NewSession;
 
@@ -70,4 +70,26 @@ pub fn end(
     .bind(reason)
     .bind(change)
     .must_change("session")
+}
+
+/// Takes out of some of an erased user's sessions from where they were, and writes their endings down, so that no
+/// logout has to. Answers the ids of those that had something to take out.
+#[must_use]
+pub fn erase_some(tenant: &TenantId, user: &UserId, now: Timestamp, limit: i64) -> Statement {
+    Statement::new(
+        "update sessions set device_id = null, platform = null, user_agent = null, client_ip = '', \
+         forwarded_for = null, source = null, \
+         end_reason = case when ended_at is not null then end_reason \
+             when expires_at <= idle_expires_at and expires_at <= $3 then 'expired_absolute' \
+             when idle_expires_at <= $3 then 'expired_idle' else 'user_disabled' end, \
+         ended_at = case when ended_at is not null then ended_at \
+             when expires_at <= idle_expires_at and expires_at <= $3 then expires_at \
+             when idle_expires_at <= $3 then idle_expires_at else $3 end \
+         where tenant_id = $1 and id in (select s.id from sessions s where s.tenant_id = $1 and s.user_id = $2 \
+         and s.client_ip <> '' order by s.id limit $4) returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(limit)
 }

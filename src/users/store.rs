@@ -186,25 +186,6 @@ pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &
     .bind(new.is_imported())
 }
 
-/// Suspends a user: their sessions have ended with the next request, and resuming does not revive them (R064).
-/// What had ended them before stays; an instant never goes back, whatever a node's clock says.
-#[must_use]
-pub fn suspend(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
-    Statement::new(
-        "update users set status = 'suspended', updated_at = $3, session_kept = null, \
-         sessions_end_reason = case when sessions_not_before is not null \
-             and (status = 'suspended' or sessions_not_before > $3) then sessions_end_reason \
-             else 'user_disabled' end, \
-         sessions_not_before = case when sessions_not_before is not null \
-             and (status = 'suspended' or sessions_not_before > $3) then sessions_not_before else $3 end \
-         where tenant_id = $1 and id = $2 returning id",
-    )
-    .bind(tenant)
-    .bind(user)
-    .bind(now)
-    .must_change("user")
-}
-
 /// A password, with the end of the sessions opened before; an instant never goes back, whatever a node's clock
 /// says.
 macro_rules! set_password {

@@ -93,6 +93,29 @@ impl UserRecord {
     }
 }
 
+/// What is done to a user's status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UserMove {
+    Suspend,
+    Resume,
+    /// For good.
+    Close,
+}
+
+impl UserMove {
+    /// The status it leads to; `None` where it has been done already. The error says why it cannot be.
+    pub fn from(self, status: UserStatus) -> Result<Option<UserStatus>, &'static str> {
+        use UserStatus::{Active, Closed, Suspended};
+        match (self, status) {
+            (Self::Suspend, Suspended) | (Self::Resume, Active) | (Self::Close, Closed) => Ok(None),
+            (_, Closed) => Err("is CLOSED, and stays so"),
+            (Self::Suspend, Active) => Ok(Some(Suspended)),
+            (Self::Resume, Suspended) => Ok(Some(Active)),
+            (Self::Close, _) => Ok(Some(Closed)),
+        }
+    }
+}
+
 /// Which users a list shows; what is `None` does not matter.
 #[derive(Clone, Default, Debug)]
 pub struct UserFilters {

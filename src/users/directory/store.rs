@@ -102,6 +102,48 @@ pub fn set_status(
     .must_change("user revision")
 }
 
+/// Takes out of a closed user's row what may tell who it was; older rows of other tables are still to be erased.
+#[must_use]
+pub fn erase(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update users set password_hash = null, password_changed_at = null, \
+         password_version = password_version + 1, password_imported = $3, \
+         username = null, email = null, first_name = null, last_name = null, full_name = null, gender = null, \
+         phones = '[]', profile = '{}', metadata = '{}', search = '', erased_at = $4, erasing = $5 \
+         where tenant_id = $1 and id = $2 and status = 'closed' returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(false)
+    .bind(now)
+    .bind(true)
+    .must_change("closed user")
+}
+
+/// Notes that nothing of an erased user is left. What was under way when they were erased has ended by `before`.
+#[must_use]
+pub fn finish_erasing(tenant: &TenantId, user: &UserId, before: Timestamp) -> Statement {
+    Statement::new("update users set erasing = $3 where tenant_id = $1 and id = $2 and erased_at < $4")
+        .bind(tenant)
+        .bind(user)
+        .bind(false)
+        .bind(before)
+}
+
+/// Some of a customer's users who are not erased.
+#[must_use]
+pub fn find_unerased(tenant: &TenantId, customer: &CustomerId, limit: i64) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        user_record_columns!(),
+        " from users u where u.tenant_id = $1 and u.customer_id = $2 and u.erased_at is null \
+         order by u.id limit $3"
+    ))
+    .bind(tenant)
+    .bind(customer)
+    .bind(limit)
+}
+
 /// Refused ("another ADMIN") unless the tenant has another active ADMIN than this user. Exact where the house is held
 /// (`customers::store::hold_house`) by every change that asks.
 #[must_use]

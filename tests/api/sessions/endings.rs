@@ -1,10 +1,9 @@
 //! How a session ends without a logout, and that the first ending is the one that is told.
 
 use serde_json::json;
-use vestibule::customers::{self, CustomerStatus};
+use vestibule::customers::CustomerStatus;
 use vestibule::db::Statement;
 use vestibule::tenants::{self, Family, Settings};
-use vestibule::users;
 
 use super::start;
 use crate::support::app::{START, TestApp, TestTenant};
@@ -92,7 +91,7 @@ async fn logout_tells(app: &TestApp, tenant: &TestTenant, opened: &Opened, reaso
     // What comes after an ending does not change it.
     let now = app.clock.now();
     if reason != "user_disabled" {
-        app.change(users::store::suspend(&tenant.id, &tenant.person(opened.family).id, now)).await;
+        app.suspend_user(tenant, &tenant.person(opened.family).id, now).await;
         let told = app.end(tenant, opened).await.expect(200);
         assert_eq!(told.text, first.text, "{reason}, then the user is suspended");
     }
@@ -140,14 +139,14 @@ async fn R064_the_first_ending_is_told_for_ever_after_the_users_suspension() {
         let opened = app.open(&tenant, family).await;
         app.view(&tenant, &opened).await.expect(200);
         let at = app.clock.now();
-        app.change(users::store::suspend(&tenant.id, &tenant.person(family).id, at)).await;
+        app.suspend_user(&tenant, &tenant.person(family).id, at).await;
         app.view(&tenant, &opened).await.expect(401);
     }
     let (app, tenant) = start().await;
     let opened = app.open(&tenant, Family::Individual).await;
     app.clock.advance(1_000);
     let person = tenant.person(Family::Individual);
-    app.change(users::store::suspend(&tenant.id, &person.id, app.clock.now())).await;
+    app.suspend_user(&tenant, &person.id, app.clock.now()).await;
     logout_tells(&app, &tenant, &opened, "user_disabled", 1_000).await;
 }
 
@@ -172,7 +171,7 @@ async fn R054_R064_resuming_does_not_revive_and_lets_in_anew() {
         app.clock.advance(1_000);
         let now = app.clock.now();
         if what == "user" {
-            app.change(users::store::suspend(&tenant.id, &person.id, now)).await;
+            app.suspend_user(&tenant, &person.id, now).await;
             app.view(&tenant, &opened).await.expect(401);
             app.login(&tenant, Family::Individual).await.expect(401);
             app.change(Statement::new(resume_user).bind(&tenant.id).bind(&person.id)).await;
@@ -205,7 +204,7 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
             (CustomerStatus::Closed, 401),
         ] {
             let now = app.clock.now();
-            app.change(customers::store::set_status(&tenant.id, &person.customer, status, now)).await;
+            app.set_customer_status(&tenant, &person.customer, status, now).await;
             app.view(&tenant, &opened).await.expect(seen);
         }
         // The first ending is the session's; once answered, and once the customer is back, it stays ended.
@@ -213,8 +212,7 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
         assert_eq!(ended.field("endReason"), "customer_suspended");
         app.clock.advance(1_000);
         let now = app.clock.now();
-        app.change(customers::store::set_status(&tenant.id, &person.customer, CustomerStatus::Active, now))
-            .await;
+        app.set_customer_status(&tenant, &person.customer, CustomerStatus::Active, now).await;
         app.view(&tenant, &opened).await.expect(401);
         assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
         let again = app.open(&tenant, family).await;

@@ -8,6 +8,7 @@ pub mod app;
 pub mod calls;
 pub mod cluster;
 pub mod dice;
+pub mod directory;
 pub mod forge;
 pub mod login;
 pub mod process;

@@ -1,0 +1,65 @@
+//! What erasures have left to do, in all tenants: called by upkeep, by any number of nodes.
+
+use crate::clock::Timestamp;
+use crate::db::{Database, Statement};
+use crate::error::Error;
+use crate::events::Actor;
+use crate::ids::{CustomerId, TenantId, UserId};
+use crate::users;
+
+use super::Deed;
+use super::erase::{erase_some_users, erase_traces};
+
+/// What was under way when a user was erased may write for so long after it, in seconds: a login's conclusion.
+const SETTLED_AFTER: i64 = 300;
+
+/// Rows that are read at a time.
+const AT_ONCE: usize = 100;
+
+/// Erases a slice of everything that is still to be erased. Whether there was any: then it is worth going on at once.
+pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<bool, Error> {
+    let mut some = false;
+    let mut after = (String::new(), String::new(), String::new());
+    loop {
+        let statement = Statement::new(
+            "select e.tenant_id, e.id, e.what from \
+             (select c.tenant_id, c.id, 'customer' as what from customers c where c.erasing \
+              and (c.tenant_id, c.id, 'customer') > ($1, $2, $3) \
+              union all select u.tenant_id, u.id, 'user' as what from users u where u.erasing \
+              and (u.tenant_id, u.id, 'user') > ($1, $2, $3)) e order by e.tenant_id, e.id, e.what limit 100",
+        )
+        .bind(after.0.as_str())
+        .bind(after.1.as_str())
+        .bind(after.2.as_str());
+        let rows = db.list(statement).await?;
+        for row in &rows {
+            after = (row.text("tenant_id")?, row.text("id")?, row.text("what")?);
+            some |= erase_more(db, &after.0, &after.1, after.2 == "customer", now).await?;
+        }
+        if rows.len() < AT_ONCE {
+            return Ok(some);
+        }
+    }
+}
+
+async fn erase_more(
+    db: &Database,
+    tenant: &str,
+    id: &str,
+    customer: bool,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let tenant = TenantId::from_stored(tenant.to_owned());
+    if customer {
+        let deed = Deed::new(&tenant, Actor::System);
+        let customer = CustomerId::from_stored(id.to_owned());
+        return Ok(!erase_some_users(db, &deed, &customer, now).await?.is_empty());
+    }
+    let user = UserId::from_stored(id.to_owned());
+    let left = erase_traces(db, &tenant, &user, now).await?;
+    if !left {
+        let settled = now.plus_seconds(-SETTLED_AFTER);
+        db.apply(users::directory::store::finish_erasing(&tenant, &user, settled)).await?;
+    }
+    Ok(left)
+}
