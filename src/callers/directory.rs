@@ -9,6 +9,7 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::{Error, TokenProblem};
 use crate::events::Actor;
+use crate::flows::Deed;
 use crate::http::headers;
 use crate::ids::TenantKeyId;
 use crate::tenants::Tenant;
@@ -76,6 +77,14 @@ impl By {
             Self::Backend(key) => Actor::Backend(key),
             Self::Staff(user) => Actor::Staff(&user.id),
         }
+    }
+}
+
+impl<P: Permission> DirectoryCaller<P> {
+    /// What this caller does with this request; `reason` is the caller's own word for why.
+    #[must_use]
+    pub fn deed<'a>(&'a self, reason: Option<&'a str>) -> Deed<'a> {
+        Deed { tenant: &self.tenant.id, actor: self.by.actor(), client: Some(&self.client), reason }
     }
 }
 

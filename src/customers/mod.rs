@@ -15,6 +15,8 @@ pub enum CustomerKind {
 }
 
 impl CustomerKind {
+    pub const ALL: [Self; 2] = [Self::Individual, Self::Organization];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -34,7 +36,7 @@ impl CustomerKind {
 
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Individual, Self::Organization].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

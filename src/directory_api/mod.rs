@@ -1,8 +1,22 @@
 //! The directory behind the door, for a tenant's backend and staff: registration, customers, users, credentials, events.
 
+mod body;
 mod credentials;
+mod customer_status;
+mod customers;
 mod events;
+mod examples;
+mod fields;
+mod inputs;
+mod new_password;
 mod password_resets;
+mod patch;
+mod person;
+mod registration;
+mod user_bodies;
+mod user_status;
+mod users;
+mod views;
 
 use axum::Extension;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -21,11 +35,16 @@ pub fn router() -> OpenApiRouter<SharedApp> {
     Family::ALL
         .into_iter()
         .fold(OpenApiRouter::new(), |router, family| router.nest(paths::family_prefix(family), own(family)))
-        .routes(routes!(events::get_events))
+        .merge(registration::router())
+        .merge(customers::router())
+        .merge(customer_status::router())
+        .merge(users::router())
+        .merge(user_status::router())
         .routes(routes!(credentials::set_password))
         .routes(routes!(credentials::reset_login))
         .routes(routes!(password_resets::start_reset))
         .routes(routes!(password_resets::redeem_reset))
+        .routes(routes!(events::get_events))
 }
 
 /// What a user does for themselves, relative to their family's prefix.

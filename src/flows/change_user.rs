@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::customers;
 use crate::db::{Change, Database, Statement};
-use crate::error::Error;
+use crate::error::{Error, FieldError};
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::UserId;
 use crate::users::directory::UserRecord;
@@ -52,7 +52,7 @@ fn decide(deed: &Deed<'_>, before: &UserRecord, after: &UserRecord, now: Timesta
     let [username, email] =
         after.login_names().map_err(|problem| Error::invalid("email", problem.to_owned()))?;
     if before.login_names().ok() != Some([username.clone(), email.clone()]) {
-        check_names(username.as_ref(), email.as_ref())?;
+        check_names(username.as_ref(), email.as_ref()).map_err(|problem| Error::Validation(vec![problem]))?;
         change = change
             .with(users::directory::store::delete_names(tenant, id))
             .with_all(users::store::insert_names(tenant, id, username.as_ref(), email.as_ref()));
@@ -68,13 +68,13 @@ fn decide(deed: &Deed<'_>, before: &UserRecord, after: &UserRecord, now: Timesta
 pub fn check_names(
     username: Option<&users::LoginName>,
     email: Option<&users::LoginName>,
-) -> Result<(), Error> {
+) -> Result<(), FieldError> {
     if username.is_none() && email.is_none() {
-        return Err(Error::invalid("email", "is required where there is no username"));
+        return Err(FieldError::new("email", "is required where there is no username"));
     }
     match username {
         Some(name) if name.as_str().contains('@') && Some(name) != email => {
-            Err(Error::invalid("username", "must have no @, or be the e-mail itself"))
+            Err(FieldError::new("username", "must have no @, or be the e-mail itself"))
         }
         _ => Ok(()),
     }

@@ -29,6 +29,8 @@ pub enum UserKind {
 }
 
 impl UserKind {
+    pub const ALL: [Self; 2] = [Self::Customer, Self::Staff];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +41,7 @@ impl UserKind {
 
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Customer, Self::Staff].into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

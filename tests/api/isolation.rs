@@ -44,6 +44,29 @@ fn row(operation: &str, method: &str, path: &str) -> Row {
         ) => Row::Open,
         (id, Some(_)) if id.starts_with("changePassword") => Row::Open,
         ("getEvents", None) => Row::Matrix,
+        (
+            "registerIndividual"
+            | "registerOrganization"
+            | "listCustomers"
+            | "getCustomer"
+            | "changeCustomer"
+            | "activateCustomer"
+            | "suspendCustomer"
+            | "resumeCustomer"
+            | "closeCustomer"
+            | "eraseCustomer"
+            | "listCustomerUsers"
+            | "addCustomerUser"
+            | "listUsers"
+            | "addStaff"
+            | "getUser"
+            | "changeUser"
+            | "suspendUser"
+            | "resumeUser"
+            | "closeUser"
+            | "eraseUser",
+            None,
+        ) => Row::Matrix,
         ("getKeys" | "getIssuerMetadata" | "getOpenidConfiguration", None) => Row::Issuer,
         (id, Some(family)) if id.starts_with("startSession") && method == "post" => Row::Login(family),
         (id, Some(family)) if id.starts_with("getSession") && method == "get" => {

@@ -73,7 +73,7 @@ async fn R042_what_ends_sessions_later_ends_the_spared_one_too() {
     app.call(change(&tenant, &third, NEW, "ten green bottles")).await.expect(200);
     app.view(&tenant, &third).await.expect(200);
     let now = app.clock.now();
-    app.database.apply(vestibule::users::store::suspend(&tenant.id, &person.id, now)).await.unwrap();
+    app.suspend_user(&tenant, &person.id, now).await;
     app.view(&tenant, &third).await.expect(401);
     app.update_user(person, "status = 'active'").await;
     app.view(&tenant, &third).await.expect(401);
