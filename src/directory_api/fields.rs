@@ -128,7 +128,7 @@ impl Fields {
             match self.number(&field, *number) {
                 Some(number) => phones.push(Phone::new(kind, number)),
                 None if number.is_none_or(|number| number.trim().is_empty()) => {
-                    self.wrong(&field, "is required")
+                    self.wrong(&field, "is required");
                 }
                 None => (),
             }

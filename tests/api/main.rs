@@ -7,6 +7,7 @@ mod commands;
 mod cors;
 mod credentials;
 mod db;
+mod directory;
 mod documents;
 mod events;
 mod flood;

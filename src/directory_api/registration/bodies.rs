@@ -224,7 +224,7 @@ fn read_rest(
     roles: Option<&[String]>,
     metadata: Option<&Metadata>,
 ) {
-    person.roles = roles.map_or_else(|| default_roles(), <[String]>::to_vec);
+    person.roles = roles.map_or_else(default_roles, <[String]>::to_vec);
     fields.check("roleIds", check_customer_roles(&person.roles));
     fields.metadata(metadata);
     person.metadata = metadata.cloned().unwrap_or_default();

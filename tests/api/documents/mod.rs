@@ -6,6 +6,7 @@ mod openapi;
 mod operating;
 mod page;
 mod requirements;
+mod roles;
 
 use serde_json::Value;
 use vestibule::server::{openapi, operator_openapi, operator_router};
