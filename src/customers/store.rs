@@ -203,11 +203,11 @@ macro_rules! page_of {
             customer_record_columns!(),
             " from (select c.* from ",
             $source!(),
-            " order by c.id limit 20000) c where ($4 is null or c.id <= $4) and ($5 is null or c.status = $5) \
-             and ($6 is null or c.kind = $6) \
-             and ($7 is null or exists (select 1 from user_phones p join users u on u.tenant_id = p.tenant_id \
-                 and u.id = p.user_id where p.tenant_id = c.tenant_id and p.number = $7 and u.customer_id = c.id)) \
-             and ($8 is null or c.search like $8 escape '\\') order by c.id limit $9"
+            " order by c.id limit 20000) c where (cast($4 as text) is null or c.id <= $4) \
+             and (cast($5 as text) is null or c.status = $5) and (cast($6 as text) is null or c.kind = $6) \
+             and (cast($7 as text) is null or exists \
+                 (select 1 from user_phones p join users u on u.tenant_id = p.tenant_id and u.id = p.user_id where p.tenant_id = c.tenant_id and p.number = $7 and u.customer_id = c.id)) \
+             and (cast($8 as text) is null or c.search like $8 escape '\\') order by c.id limit $9"
         ))
     };
 }

@@ -86,10 +86,10 @@ pub fn set_status(
     let ends = (status != UserStatus::Active).then_some(now);
     Statement::new(
         "update users set status = $4, updated_at = $5, revision = revision + 1, session_kept = null, \
-         sessions_end_reason = case when $6 is null or sessions_not_before is not null \
+         sessions_end_reason = case when cast($6 as bigint) is null or sessions_not_before is not null \
              and (status <> 'active' or sessions_not_before > $6) then sessions_end_reason \
              else 'user_disabled' end, \
-         sessions_not_before = case when $6 is null or sessions_not_before is not null \
+         sessions_not_before = case when cast($6 as bigint) is null or sessions_not_before is not null \
              and (status <> 'active' or sessions_not_before > $6) then sessions_not_before else $6 end \
          where tenant_id = $1 and id = $2 and revision = $3 returning id",
     )
@@ -190,11 +190,12 @@ macro_rules! page_of {
             user_record_columns!(),
             " from (select u.* from ",
             $source!(),
-            " order by u.id limit 20000) u where ($4 is null or u.id <= $4) and ($5 is null or u.status = $5) \
-             and ($6 is null or u.kind = $6) and ($7 is null or u.customer_id = $7) \
-             and ($8 is null or exists (select 1 from user_phones p where p.tenant_id = u.tenant_id \
+            " order by u.id limit 20000) u where (cast($4 as text) is null or u.id <= $4) \
+             and (cast($5 as text) is null or u.status = $5) and (cast($6 as text) is null or u.kind = $6) \
+             and (cast($7 as text) is null or u.customer_id = $7) and (cast($8 as text) is null \
+                 or exists (select 1 from user_phones p where p.tenant_id = u.tenant_id \
                                         and p.number = $8 and p.user_id = u.id)) \
-             and ($9 is null or u.search like $9 escape '\\') order by u.id limit $10"
+             and (cast($9 as text) is null or u.search like $9 escape '\\') order by u.id limit $10"
         ))
     };
 }
