@@ -148,18 +148,19 @@ pub fn set_status(
     .must_change("customer revision")
 }
 
-/// Takes out of a closed customer's row what may tell who it was; its users are still to be erased.
+/// Takes out of a closed customer's row what may tell who it was; its users are still to be erased. Refused ("customer
+/// revision") when somebody was faster.
 #[must_use]
 pub fn erase(tenant: &TenantId, customer: &CustomerId, now: Timestamp) -> Statement {
     Statement::new(
         "update customers set name = '', details = '{}', search = '', erased_at = $3, erasing = $4 \
-         where tenant_id = $1 and id = $2 and status = 'closed' returning id",
+         where tenant_id = $1 and id = $2 and status = 'closed' and erased_at is null returning id",
     )
     .bind(tenant)
     .bind(customer)
     .bind(now)
     .bind(true)
-    .must_change("closed customer")
+    .must_change("customer revision")
 }
 
 /// Notes that none of the customer's users is left to be erased, if that is so.
@@ -206,7 +207,8 @@ macro_rules! page_of {
             " order by c.id limit 20000) c where (cast($4 as text) is null or c.id <= $4) \
              and (cast($5 as text) is null or c.status = $5) and (cast($6 as text) is null or c.kind = $6) \
              and (cast($7 as text) is null or exists \
-                 (select 1 from user_phones p join users u on u.tenant_id = p.tenant_id and u.id = p.user_id where p.tenant_id = c.tenant_id and p.number = $7 and u.customer_id = c.id)) \
+                 (select 1 from user_phones p join users u on u.tenant_id = p.tenant_id and u.id = p.user_id \
+                  where p.tenant_id = c.tenant_id and p.number = $7 and u.customer_id = c.id)) \
              and (cast($8 as text) is null or c.search like $8 escape '\\') order by c.id limit $9"
         ))
     };

@@ -36,7 +36,7 @@ impl Statement {
 }
 
 /// Statements that become true together. The order is the order of execution, and of locks:
-/// tenant → user → session → throttle → attempt.
+/// tenant → customer → user → session → throttle → attempt.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub(super) statements: Vec<Statement>,

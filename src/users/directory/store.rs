@@ -103,6 +103,7 @@ pub fn set_status(
 }
 
 /// Takes out of a closed user's row what may tell who it was; older rows of other tables are still to be erased.
+/// Refused ("user revision") when somebody was faster.
 #[must_use]
 pub fn erase(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
     Statement::new(
@@ -110,14 +111,14 @@ pub fn erase(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
          password_version = password_version + 1, password_imported = $3, \
          username = null, email = null, first_name = null, last_name = null, full_name = null, gender = null, \
          phones = '[]', profile = '{}', metadata = '{}', search = '', erased_at = $4, erasing = $5 \
-         where tenant_id = $1 and id = $2 and status = 'closed' returning id",
+         where tenant_id = $1 and id = $2 and status = 'closed' and erased_at is null returning id",
     )
     .bind(tenant)
     .bind(user)
     .bind(false)
     .bind(now)
     .bind(true)
-    .must_change("closed user")
+    .must_change("user revision")
 }
 
 /// Notes that nothing of an erased user is left. What was under way when they were erased has ended by `before`.
@@ -194,7 +195,7 @@ macro_rules! page_of {
              and (cast($5 as text) is null or u.status = $5) and (cast($6 as text) is null or u.kind = $6) \
              and (cast($7 as text) is null or u.customer_id = $7) and (cast($8 as text) is null \
                  or exists (select 1 from user_phones p where p.tenant_id = u.tenant_id \
-                                        and p.number = $8 and p.user_id = u.id)) \
+                            and p.number = $8 and p.user_id = u.id)) \
              and (cast($9 as text) is null or u.search like $9 escape '\\') order by u.id limit $10"
         ))
     };

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::support::app::{Answer, TestApp, TestTenant};
 use crate::support::calls::{Call, Opened};
-use crate::support::directory::{INDIVIDUAL, USERS, individual};
+use crate::support::directory::{CUSTOMERS, INDIVIDUAL, USERS, individual};
 use crate::support::login::{answer, two_instances};
 use vestibule::tenants::Family;
 
@@ -146,6 +146,37 @@ async fn two_admins_who_erase_each_other_at_the_same_moment_leave_one() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_admins_who_take_each_others_role_at_the_same_moment_leave_one() {
     the_last_admin_stays(|user| (format!("{USERS}/{user}"), json!({ "roles": ["VIEWER"] }))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_erase_or_close_one_at_the_same_moment_each_is_answered_and_one_event_is_left() {
+    let (app, beside) = two_instances().await;
+    let acme = app.tenant("acme").await;
+    for round in 0..5 {
+        let (customer, user) = app.organization(&acme, &format!("office{round}@example.test")).await;
+        // Once from active, once from closed already.
+        if round % 2 == 0 {
+            app.act(&acme, USERS, &user, "close").await.expect(200);
+        }
+        let call = |number: usize| {
+            let path = match number % 4 {
+                0 => format!("{CUSTOMERS}/{customer}/erase"),
+                1 => format!("{USERS}/{user}/close"),
+                _ => format!("{USERS}/{user}/erase"),
+            };
+            Call::new("POST", path).backend(&acme)
+        };
+        let answers = at_once([&app.router, &beside], (0..8).map(call).collect()).await;
+        assert_eq!(statuses(&answers), [200; 8]);
+        for (name, column, id) in
+            [("user_erased", "user_id", &user), ("customer_erased", "customer_id", &customer)]
+        {
+            let of_it = format!("events where name = '{name}' and {column} = '{id}'");
+            assert_eq!(app.number_of(&of_it).await, 1, "{name}");
+        }
+        let closed = format!("events where name = 'user_status_changed' and user_id = '{user}'");
+        assert_eq!(app.number_of(&closed).await, 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
