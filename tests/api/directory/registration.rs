@@ -1,5 +1,7 @@
 //! The documented registrations.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use vestibule::tenants::{Family, Settings};
 use vestibule::users::StaffRole;
@@ -10,6 +12,7 @@ use crate::support::calls::Call;
 use crate::support::directory::{
     CUSTOMERS, INDIVIDUAL, ORGANIZATION, USERS, individual, new_user, organization,
 };
+use crate::support::login::{SLOW_HASH, one_thread};
 
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -269,4 +272,22 @@ async fn a_registration_costs_one_hash_and_a_refused_one_none() {
     app.by(&viewer, &acme, "POST", INDIVIDUAL, &individual("two@example.test")).await.expect(403);
     app.call(Call::new("POST", INDIVIDUAL).json(&individual("two@example.test"))).await.expect(401);
     assert_eq!(hashes(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R037_a_registration_that_cannot_be_hashed_in_time_is_503_and_leaves_nothing() {
+    let mut wanted = one_thread();
+    wanted.passwords.deadline = Duration::from_millis(50);
+    let app = TestApp::start_with(wanted).await;
+    let acme = app.tenant("acme").await;
+    // The one thread is busy for longer than that.
+    app.set_hash(acme.person(Family::Individual), &SLOW_HASH).await;
+    let before = app.number_of("customers").await;
+    let login = app.send_apart(&acme.login(Family::Individual));
+    app.begun(1).await;
+    let answer = app.backend(&acme, "POST", INDIVIDUAL, &individual("ada@example.test")).await.expect(503);
+    assert_eq!(answer.error_type(), "OVERLOADED");
+    assert!(answer.headers.contains_key("retry-after"));
+    assert_eq!(app.number_of("customers").await, before);
+    login.await.unwrap().expect(200);
 }
