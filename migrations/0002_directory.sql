@@ -15,15 +15,23 @@ create unique index operators_by_token on operators (token_digest);
 -- The signing key that is published and not used yet, and from when on it signs.
 alter table tenants add column next_signing_kid text;
 alter table tenants add column next_signs_at bigint;
+-- What a text search looks at: slug and name, canonical, one space between them.
+alter table tenants add column search text not null default '';
+update tenants set search = lower(slug || ' ' || name);
+-- A deleted tenant's rows go in slices; when nothing was left.
+alter table tenants add column emptied_at bigint;
+create index tenants_being_deleted on tenants (id) where status = 'deleted' and emptied_at is null;
 -- No failed login is answered sooner than this, in milliseconds: while hashes that were imported are there,
 -- which take another time than ours. 0: none is.
 alter table tenants add column failure_floor_ms bigint not null default 0;
 
 -- What people call the key.
 alter table tenant_keys add column name text;
--- When another key took its place, and when it stopped to count.
+-- From when on it signs, when another key takes its place, and when it stopped to count.
+alter table signing_keys add column signs_from bigint;
 alter table signing_keys add column replaced_at bigint;
 alter table signing_keys add column retired_at bigint;
+create index signing_keys_replaced on signing_keys (replaced_at, tenant_id) where retired_at is null;
 
 -- A JSON object: the documented category, and of an organization its legal name, numbers and so on.
 alter table customers add column details text not null default '{}';

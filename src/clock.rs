@@ -24,6 +24,12 @@ impl Timestamp {
         self.0
     }
 
+    /// Reads an instant as RFC 3339 writes it, with its offset; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|instant| Self(instant.as_millisecond()))
+    }
+
     /// Whole seconds since the epoch, rounded down: a JWT's `NumericDate` (RFC 7519 §2).
     #[must_use]
     pub const fn as_seconds(self) -> i64 {

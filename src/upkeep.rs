@@ -10,7 +10,8 @@ use tracing::{info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    delete_expired_resets, finish_erasures, lower_failure_floors, number_events, summarise_refusals,
+    delete_expired_resets, finish_erasures, go_on_deleting_tenants, lower_failure_floors, number_events,
+    retire_replaced_signing_keys, summarise_refusals,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -30,6 +31,12 @@ pub async fn run(app: SharedApp) {
         every(MINUTE, "what is to be erased was not; the next minute goes on with it", || async {
             while finish_erasures(&app.db, app.clock.now()).await? {}
             Ok::<_, Error>(())
+        }),
+        every(MINUTE, "a deleted tenant was not emptied; the next minute goes on", || {
+            go_on_deleting_tenants(&app.db, app.clock.now())
+        }),
+        every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
+            retire_replaced_signing_keys(&app.db, app.clock.now())
         }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)

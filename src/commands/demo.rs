@@ -259,6 +259,7 @@ async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow:
         users: &users,
         also: vec![installation::store::mark_demo()],
         actor: Actor::Operator(None),
+        client: None,
     };
     create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
     Ok(true)

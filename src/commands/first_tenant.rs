@@ -218,6 +218,7 @@ impl Planned {
             users: &[admin],
             also: self.origins.iter().map(|origin| insert_origin(&tenant, origin.as_str())).collect(),
             actor: Actor::Operator(None),
+            client: None,
         };
         create_tenant(db, master, new, Clock::system().now()).await.map_err(explain)?;
         Ok(Made { planned: self, public_url, tenant, house, user, keys })

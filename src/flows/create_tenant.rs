@@ -3,11 +3,12 @@
 
 use serde_json::json;
 
+use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::customers::store::NewCustomer;
 use crate::customers::{self, CustomerKind};
 use crate::db::{Change, Database, DbError, Statement};
-use crate::error::Error;
+use crate::error::{Error, FieldError};
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{CustomerId, TenantId};
 use crate::secrets::MasterKeys;
@@ -33,6 +34,8 @@ pub struct NewTenant<'a> {
     pub also: Vec<Statement>,
     /// Who makes it.
     pub actor: Actor<'a>,
+    /// From where; `None` for what no request did.
+    pub client: Option<&'a Client>,
 }
 
 /// Makes a tenant; its first signing key signs from now on.
@@ -43,17 +46,20 @@ pub async fn create_tenant(
     now: Timestamp,
 ) -> Result<(), Error> {
     check(&new)?;
-    let key = signing_keys::generate(&new.id, new.settings.algorithm, master)?;
+    let key = signing_keys::generate(&new.id, new.settings.algorithm, master).await?;
     let house =
         NewCustomer { house: true, ..NewCustomer::new(new.house, CustomerKind::Organization, new.name) };
+    let keys: Vec<_> =
+        new.keys.iter().map(|key| json!({ "id": key.id, "purpose": key.purpose.as_str() })).collect();
     let event = Event {
-        details: json!({ "slug": new.slug, "settings": new.settings }),
+        client: new.client,
+        details: json!({ "slug": new.slug, "settings": new.settings, "keys": keys, "signingKid": key.kid }),
         ..Event::new(EventName::TenantCreated, new.actor)
     };
     let customers = std::iter::once(&house).chain(new.customers);
     let change = Change::new()
         .with(tenants::store::insert(&new.id, new.slug, new.name, &new.settings, now))
-        .with(signing_keys::store::insert(&new.id, &key, now))
+        .with(signing_keys::store::insert(&new.id, &key, now, now))
         .with(tenants::store::set_first_signing_key(&new.id, &key.kid, now))
         .with_all(new.keys.iter().map(|key| tenants::store::insert_key(&new.id, key, now)))
         .with_all(customers.map(|customer| customers::store::insert(&new.id, customer, now)))
@@ -74,14 +80,18 @@ pub async fn create_tenant(
 }
 
 fn check(new: &NewTenant<'_>) -> Result<(), Error> {
-    if slug(new.slug).is_none() {
-        return Err(Error::invalid(
-            "slug",
-            "must be 1 to 64 letters, digits, - or _, and not look like a UUID: it stands in the issuer",
-        ));
+    let mut problems = name_problems(new.slug, new.name);
+    problems.extend(new.settings.problems());
+    if problems.is_empty() { Ok(()) } else { Err(Error::Validation(problems)) }
+}
+
+/// What is wrong with a new tenant's slug and name.
+pub(super) fn name_problems(text: &str, name: &str) -> Vec<FieldError> {
+    let shape = "must be 1 to 64 letters, digits, - or _, and not look like a UUID: it stands in the issuer";
+    let mut problems = Vec::new();
+    if slug(text).is_none() {
+        problems.push(FieldError::new("slug", shape));
     }
-    if new.name.is_empty() || new.name.len() > 200 {
-        return Err(Error::invalid("name", "must have 1 to 200 bytes"));
-    }
-    new.settings.check().map_err(|problem| Error::invalid("settings", problem))
+    problems.extend(tenants::name(name).err().map(|problem| FieldError::new("name", problem)));
+    problems
 }

@@ -41,6 +41,25 @@ impl Operator {
     }
 }
 
+impl Operator {
+    /// `valid`, `expired` or `revoked`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match self.revoked_at {
+            Some(_) => "revoked",
+            None if self.is_good(now) => "valid",
+            None => "expired",
+        }
+    }
+}
+
+/// An operator's name: 1 to 200 bytes, no control characters.
+pub fn name(text: &str) -> Result<&str, &'static str> {
+    let fits =
+        (1..=200).contains(&text.len()) && !text.chars().any(char::is_control) && !text.trim().is_empty();
+    fits.then_some(text).ok_or("must have 1 to 200 bytes, without control characters: whose token is it?")
+}
+
 /// A new operator token: 256 random bits, shown once.
 #[must_use]
 pub fn new_token() -> SecretString {

@@ -37,3 +37,25 @@ pub fn insert(
     .bind(now)
     .bind(expires_at)
 }
+
+/// All operators, newest first; those whose token no longer counts too.
+#[must_use]
+pub fn list() -> Statement {
+    Statement::new(concat!("select ", operator_columns!(), " from operators order by created_at desc, id"))
+}
+
+/// One operator.
+#[must_use]
+pub fn find(id: &OperatorId) -> Statement {
+    Statement::new(concat!("select ", operator_columns!(), " from operators where id = $1")).bind(id)
+}
+
+/// Revokes an operator's token: it is dead on the next request. Refused ("operator") when it is revoked already, or
+/// there is no such operator.
+#[must_use]
+pub fn revoke(id: &OperatorId, now: Timestamp) -> Statement {
+    Statement::new("update operators set revoked_at = $2 where id = $1 and revoked_at is null returning id")
+        .bind(id)
+        .bind(now)
+        .must_change("operator")
+}

@@ -12,11 +12,24 @@ use anyhow::{Context, ensure};
 use quick_cache::sync::Cache;
 use serde_json::Value;
 
-use crate::access_tokens::{Algorithm, SigningKey};
+use crate::access_tokens::{Algorithm, CLOCK_SKEW_SECONDS, SigningKey};
+use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Row};
 use crate::error::Error;
 use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
+use crate::tenants::Tenant;
+
+/// How long a verifier may keep a tenant's key set, in seconds; a new key is published at least that long before it
+/// signs (R081).
+pub const CACHE_SECONDS: i64 = 300;
+
+/// How long a key counts after another took its place, in seconds: the longest life of an access token, the skew of
+/// clocks, and what a verifier may keep (R080).
+pub const KEPT_SECONDS: i64 = 3_600 + CLOCK_SKEW_SECONDS + CACHE_SECONDS;
+
+/// The most keys of a tenant that count at a time: its key set stays small.
+pub const MAX_VALID_KIDS: usize = 8;
 
 /// How many parsed keys are held, of all tenants together; about 1 KiB each.
 const HELD_KEYS: usize = 10_000;
@@ -32,13 +45,14 @@ pub struct NewSigningKey {
     pub jwk: String,
 }
 
-/// Makes a signing key for a tenant.
-pub fn generate(
+/// Makes a signing key for a tenant. One for RSA takes a second of computing, so it is made off the threads that
+/// answer requests.
+pub async fn generate(
     tenant: &TenantId,
     algorithm: Algorithm,
     master: &MasterKeys,
 ) -> anyhow::Result<NewSigningKey> {
-    let pkcs8 = SigningKey::generate(algorithm)?;
+    let pkcs8 = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await??;
     let key = SigningKey::from_pkcs8(algorithm, &pkcs8)?;
     Ok(NewSigningKey {
         kid: key.kid().to_owned(),
@@ -51,6 +65,77 @@ pub fn generate(
 /// Where a private key belongs: sealed for this place, it opens in no other row.
 fn place(tenant: &TenantId, kid: &str) -> String {
     format!("signing_keys/{tenant}/{kid}/private_key")
+}
+
+/// What a key is there for, at one instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyState {
+    /// Published, and not used yet.
+    Next,
+    Signing,
+    /// Signs no more; what it has signed is still good.
+    Retiring,
+    /// What it has signed is refused.
+    Retired,
+}
+
+impl KeyState {
+    pub const ALL: [Self; 4] = [Self::Next, Self::Signing, Self::Retiring, Self::Retired];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Signing => "signing",
+            Self::Retiring => "retiring",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// A key as it is listed: nothing of its private half.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedSigningKey {
+    pub kid: String,
+    pub algorithm: String,
+    pub state: KeyState,
+    pub created_at: Timestamp,
+    /// From when on it signs, or did; `None` if it was retired before its turn came.
+    pub signs_from: Option<Timestamp>,
+    /// When another takes, or took, its place.
+    pub replaced_at: Option<Timestamp>,
+    pub retired_at: Option<Timestamp>,
+}
+
+impl ListedSigningKey {
+    /// Reads the rows of [`store::list`]; the tenant says which of them count, and for what.
+    pub fn from_rows(rows: &[Row], tenant: &Tenant, now: Timestamp) -> Result<Vec<Self>, DbError> {
+        rows.iter().map(|row| Self::from_row(row, tenant, now)).collect()
+    }
+
+    fn from_row(row: &Row, tenant: &Tenant, now: Timestamp) -> Result<Self, DbError> {
+        let kid = row.text("kid")?;
+        let state = if !tenant.valid_kids.contains(&kid) {
+            KeyState::Retired
+        } else if tenant.signing_kid(now) == Some(&kid) {
+            KeyState::Signing
+        } else if tenant.signing.pending(now).is_some_and(|(next, _)| next == kid) {
+            KeyState::Next
+        } else {
+            KeyState::Retiring
+        };
+        let (created_at, retired_at) = (row.instant("created_at")?, row.maybe_instant("retired_at")?);
+        let signs_from = row.maybe_instant("signs_from")?.unwrap_or(created_at);
+        Ok(Self {
+            kid,
+            algorithm: row.text("algorithm")?,
+            state,
+            created_at,
+            signs_from: retired_at.is_none_or(|end| signs_from < end).then_some(signs_from),
+            replaced_at: row.maybe_instant("replaced_at")?,
+            retired_at,
+        })
+    }
 }
 
 /// The keys in memory.

@@ -8,10 +8,10 @@ use super::NewSigningKey;
 
 /// A key's row. It counts only once the tenant's row lists its kid.
 #[must_use]
-pub fn insert(tenant: &TenantId, key: &NewSigningKey, now: Timestamp) -> Statement {
+pub fn insert(tenant: &TenantId, key: &NewSigningKey, signs_from: Timestamp, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into signing_keys (tenant_id, kid, algorithm, private_key, public_jwk, created_at) \
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into signing_keys (tenant_id, kid, algorithm, private_key, public_jwk, created_at, signs_from) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(tenant)
     .bind(key.kid.as_str())
@@ -19,14 +19,69 @@ pub fn insert(tenant: &TenantId, key: &NewSigningKey, now: Timestamp) -> Stateme
     .bind(key.sealed.as_str())
     .bind(key.jwk.as_str())
     .bind(now)
+    .bind(signs_from)
 }
 
-/// One key with its private half, sealed.
+/// One key with its private half, sealed; a retired one has none any more.
 #[must_use]
 pub fn find(tenant: &TenantId, kid: &str) -> Statement {
-    Statement::new("select algorithm, private_key from signing_keys where tenant_id = $1 and kid = $2")
+    Statement::new(
+        "select algorithm, private_key from signing_keys \
+         where tenant_id = $1 and kid = $2 and private_key <> ''",
+    )
+    .bind(tenant)
+    .bind(kid)
+}
+
+/// All the tenant's keys, newest first; nothing of their private halves.
+#[must_use]
+pub fn list(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select kid, algorithm, created_at, signs_from, replaced_at, retired_at from signing_keys \
+         where tenant_id = $1 order by created_at desc, kid",
+    )
+    .bind(tenant)
+}
+
+/// Notes when another key takes this one's place; `None`: none does after all.
+#[must_use]
+pub fn set_replaced(tenant: &TenantId, kid: &str, at: Option<Timestamp>) -> Statement {
+    Statement::new("update signing_keys set replaced_at = $3 where tenant_id = $1 and kid = $2")
         .bind(tenant)
         .bind(kid)
+        .bind(at)
+}
+
+/// Notes that a key signs sooner than it was to.
+#[must_use]
+pub fn set_signs_from(tenant: &TenantId, kid: &str, at: Timestamp) -> Statement {
+    Statement::new("update signing_keys set signs_from = $3 where tenant_id = $1 and kid = $2")
+        .bind(tenant)
+        .bind(kid)
+        .bind(at)
+}
+
+/// Notes that a key counts no more, and destroys its private half: nobody signs with it again, and the master key that
+/// sealed it may go.
+#[must_use]
+pub fn retire(tenant: &TenantId, kid: &str, now: Timestamp) -> Statement {
+    Statement::new(
+        "update signing_keys set retired_at = $3, private_key = '' \
+         where tenant_id = $1 and kid = $2 and retired_at is null",
+    )
+    .bind(tenant)
+    .bind(kid)
+    .bind(now)
+}
+
+/// Keys that another replaced before this instant, and that still count.
+#[must_use]
+pub fn find_replaced(before: Timestamp) -> Statement {
+    Statement::new(
+        "select tenant_id, kid from signing_keys where replaced_at <= $1 and retired_at is null \
+         order by replaced_at limit 100",
+    )
+    .bind(before)
 }
 
 /// Of each master key that sealed any, one private key: `v1.<master key's id>.…`.
@@ -34,7 +89,7 @@ pub fn find(tenant: &TenantId, kid: &str) -> Statement {
 pub fn find_one_for_each_master_key() -> Statement {
     Statement::new(
         "select tenant_id, kid, private_key from signing_keys where private_key in ( \
-           select min(private_key) from signing_keys \
+           select min(private_key) from signing_keys where private_key <> '' \
            group by substr(private_key, 1, length(private_key) - length(ltrim(substr(private_key, 4), \
              'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'))))",
     )

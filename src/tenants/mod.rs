@@ -1,11 +1,17 @@
 //! Tenants: the fintechs whose customers log in here, and their keys.
 
+pub mod deletion;
 mod keys;
-mod settings;
+pub mod settings;
 pub mod store;
 
-pub use keys::{KeyPurpose, NewTenantKey, TenantKey, no_key_opens, secret_digest};
-pub use settings::{Family, Lifetimes, Profile, Settings};
+pub use keys::{
+    KeyPurpose, ListedTenantKey, MAX_VALID_KEYS, NewTenantKey, TenantKey, TenantKeyRequest, no_key_opens,
+    secret_digest,
+};
+pub use settings::{Family, Lifetimes, Profile, SessionLimitAction, Settings, SettingsChange};
+
+use unicode_normalization::UnicodeNormalization;
 
 use std::time::Duration;
 
@@ -16,17 +22,53 @@ use crate::ids::{TenantId, is_uuid_shaped};
 /// The longest slug, in characters.
 pub const MAX_SLUG_LENGTH: usize = 64;
 
+/// The longest name, in bytes.
+pub const MAX_NAME_BYTES: usize = 200;
+
+/// The most browser origins that a tenant lists.
+pub const MAX_ORIGINS: usize = 50;
+
+/// What a tenant may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TenantStatus {
+    Active,
+    /// Refused everywhere, until it is resumed.
+    Suspended,
+    /// Gone for good; only its slug and its id stay taken.
+    Deleted,
+}
+
+impl TenantStatus {
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Deleted];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
 /// A tenant as one request needs it: read with it, and never kept.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub id: TenantId,
     pub slug: String,
+    pub name: String,
+    pub status: TenantStatus,
     pub active: bool,
     /// Gone for good; only its slug stays taken.
     pub deleted: bool,
     pub settings: Settings,
-    /// The signing key that new tokens are signed with.
-    pub signing_kid: Option<String>,
+    /// The signing key whose turn it is, and the one after it.
+    pub signing: Signing,
     /// The signing keys that count.
     pub valid_kids: Vec<String>,
     /// When and why all sessions of the tenant ended.
@@ -34,6 +76,34 @@ pub struct Tenant {
     /// No failed login is answered sooner than this: while there are imported hashes, which take another time
     /// than ours (R004). Nothing otherwise.
     pub failure_floor: Duration,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// Which signing key signs, and which one from when on. Decided when a token is signed: nothing has to happen at the
+/// instant at which the next one's turn comes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signing {
+    pub kid: Option<String>,
+    /// Published already, and from when on it signs.
+    pub next: Option<(String, Timestamp)>,
+}
+
+impl Signing {
+    /// The key that signs now.
+    #[must_use]
+    pub fn kid(&self, now: Timestamp) -> Option<&str> {
+        match &self.next {
+            Some((next, from)) if *from <= now => Some(next),
+            _ => self.kid.as_deref(),
+        }
+    }
+
+    /// The key that is published and does not sign yet, and from when on it will.
+    #[must_use]
+    pub fn pending(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+        self.next.as_ref().filter(|(_, from)| *from > now).map(|(kid, from)| (kid.as_str(), *from))
+    }
 }
 
 impl Tenant {
@@ -42,14 +112,19 @@ impl Tenant {
         let settings = row.text("tenant_settings")?;
         let kids = row.text("tenant_valid_kids")?;
         let status = row.text("tenant_status")?;
+        let status = TenantStatus::parse(&status)
+            .ok_or_else(|| DbError::Failed(format!("tenants.status: unknown word {status}")))?;
+        let next = row.maybe_text("tenant_next_signing_kid")?.zip(row.maybe_instant("tenant_next_signs_at")?);
         Ok(Self {
             id: TenantId::from_stored(row.text("tenant_id")?),
             slug: row.text("tenant_slug")?,
-            active: status == "active",
-            deleted: status == "deleted",
-            settings: serde_json::from_str(&settings)
+            name: row.text("tenant_name")?,
+            status,
+            active: status == TenantStatus::Active,
+            deleted: status == TenantStatus::Deleted,
+            settings: Settings::from_stored(&settings)
                 .map_err(|error| DbError::Failed(format!("tenants.settings: {error}")))?,
-            signing_kid: row.maybe_text("tenant_signing_kid")?,
+            signing: Signing { kid: row.maybe_text("tenant_signing_kid")?, next },
             valid_kids: serde_json::from_str(&kids)
                 .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
             sessions_ended: SessionsEnded::from_row(
@@ -60,7 +135,15 @@ impl Tenant {
             failure_floor: Duration::from_millis(
                 row.int("tenant_failure_floor_ms")?.try_into().unwrap_or_default(),
             ),
+            created_at: row.instant("tenant_created_at")?,
+            updated_at: row.instant("tenant_updated_at")?,
         })
+    }
+
+    /// The signing key that new tokens are signed with.
+    #[must_use]
+    pub fn signing_kid(&self, now: Timestamp) -> Option<&str> {
+        self.signing.kid(now)
     }
 
     /// The `iss` of the tenant's tokens: `{public_url}/t/{slug}`.
@@ -124,6 +207,46 @@ pub fn slug(text: &str) -> Option<String> {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         && !is_uuid_shaped(text);
     fits.then(|| text.to_owned())
+}
+
+/// A tenant's name: 1 to 200 bytes, no control characters, and not only spaces.
+pub fn name(text: &str) -> Result<&str, &'static str> {
+    let fits = (1..=MAX_NAME_BYTES).contains(&text.len())
+        && !text.chars().any(char::is_control)
+        && !text.trim().is_empty();
+    fits.then_some(text).ok_or("must have 1 to 200 bytes, without control characters")
+}
+
+/// What a text search looks at, and what a searched text becomes: one form, whatever case and width it was written in.
+#[must_use]
+pub fn searchable(text: &str) -> String {
+    text.nfkc().collect::<String>().to_lowercase()
+}
+
+/// A tenant with what stands beside it.
+#[derive(Clone, Debug)]
+pub struct TenantDetails {
+    pub tenant: Tenant,
+    /// The browser origins its web apps call from (CORS), sorted.
+    pub origins: Vec<String>,
+}
+
+impl TenantDetails {
+    /// Reads the rows that [`store::find_details`] and [`store::list`] answer: one for each origin, those of one
+    /// tenant together.
+    pub fn from_rows(rows: &[Row]) -> Result<Vec<Self>, DbError> {
+        let mut all: Vec<Self> = Vec::new();
+        for row in rows {
+            let id = row.text("tenant_id")?;
+            if all.last().is_none_or(|last| last.tenant.id.as_str() != id) {
+                all.push(Self { tenant: Tenant::from_row(row)?, origins: Vec::new() });
+            }
+            if let (Some(last), Some(origin)) = (all.last_mut(), row.maybe_text("tenant_origin")?) {
+                last.origins.push(origin);
+            }
+        }
+        Ok(all)
+    }
 }
 
 #[cfg(test)]

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::TenantId;
+use crate::ids::{TenantId, TenantKeyId};
 
-use super::{NewTenantKey, Settings, TenantName, secret_digest};
+use super::{
+    KeyPurpose, MAX_VALID_KEYS, NewTenantKey, Settings, Signing, Tenant, TenantName, TenantStatus,
+    searchable, secret_digest,
+};
 
 /// The columns [`super::Tenant::from_row`] reads, of `tenants t`.
 macro_rules! tenant_columns {
     () => {
-        "t.id as tenant_id, t.slug as tenant_slug, t.status as tenant_status, t.settings as tenant_settings, \
-         t.signing_kid as tenant_signing_kid, t.valid_kids as tenant_valid_kids, \
-         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason, \
-         t.failure_floor_ms as tenant_failure_floor_ms"
+        "t.id as tenant_id, t.slug as tenant_slug, t.name as tenant_name, t.status as tenant_status, \
+         t.settings as tenant_settings, t.signing_kid as tenant_signing_kid, \
+         t.next_signing_kid as tenant_next_signing_kid, t.next_signs_at as tenant_next_signs_at, \
+         t.valid_kids as tenant_valid_kids, t.sessions_not_before as tenant_sessions_not_before, \
+         t.sessions_end_reason as tenant_sessions_end_reason, t.created_at as tenant_created_at, \
+         t.updated_at as tenant_updated_at, t.failure_floor_ms as tenant_failure_floor_ms"
     };
 }
 
@@ -51,13 +56,14 @@ pub fn find(name: &TenantName) -> Statement {
 #[must_use]
 pub fn insert(id: &TenantId, slug: &str, name: &str, settings: &Settings, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into tenants (id, slug, name, status, settings, valid_kids, created_at, updated_at) \
-         values ($1, $2, $3, 'active', $4, '[]', $5, $5) on conflict do nothing returning id",
+        "insert into tenants (id, slug, name, search, status, settings, valid_kids, created_at, updated_at) \
+         values ($1, $2, $3, $4, 'active', $5, '[]', $6, $6) on conflict do nothing returning id",
     )
     .bind(id)
     .bind(slug)
     .bind(name)
-    .bind(serde_json::to_string(settings).expect("settings are plain data"))
+    .bind(search(slug, name))
+    .bind(settings.stored())
     .bind(now)
     .must_change("slug")
 }
@@ -76,15 +82,17 @@ pub fn set_first_signing_key(tenant: &TenantId, kid: &str, now: Timestamp) -> St
 #[must_use]
 pub fn insert_key(tenant: &TenantId, key: &NewTenantKey, now: Timestamp) -> Statement {
     Statement::new(
-        "insert into tenant_keys (tenant_id, id, tenant_key, secret_digest, purpose, created_at) \
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning id",
+        "insert into tenant_keys (tenant_id, id, tenant_key, secret_digest, purpose, name, created_at, expires_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id",
     )
     .bind(tenant)
     .bind(&key.id)
     .bind(key.tenant_key.as_str())
     .bind(secret_digest(&key.tenant_secret).as_slice())
     .bind(key.purpose.as_str())
+    .bind(key.name.as_deref())
     .bind(now)
+    .bind(key.expires_at)
     .must_change("tenant key")
 }
 
@@ -135,19 +143,260 @@ pub fn clear_failure_floor(tenant: &TenantId, seen: Timestamp) -> Statement {
     .bind(seen)
 }
 
-/// Suspends a tenant: its sessions have ended with the next request, and resuming does not revive them.
+/// Suspends an active tenant: its sessions have ended with the next request, and resuming does not revive them.
+/// Refused ("tenant") when it is not active.
 #[must_use]
 pub fn suspend(tenant: &TenantId, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set status = 'suspended', updated_at = $2, \
-         sessions_end_reason = case when sessions_not_before is not null \
-             and (status = 'suspended' or sessions_not_before > $2) then sessions_end_reason \
+         sessions_end_reason = case when sessions_not_before > $2 then sessions_end_reason \
              else 'tenant_suspended' end, \
-         sessions_not_before = case when sessions_not_before is not null \
-             and (status = 'suspended' or sessions_not_before > $2) then sessions_not_before else $2 end \
-         where id = $1 and slug <> 'system' returning id",
+         sessions_not_before = case when sessions_not_before > $2 then sessions_not_before else $2 end \
+         where id = $1 and slug <> 'system' and status = 'active' returning id",
     )
     .bind(tenant)
     .bind(now)
     .must_change("tenant")
+}
+
+/// Lets a suspended tenant in again. Refused ("tenant") when it is not suspended.
+#[must_use]
+pub fn resume(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set status = 'active', updated_at = $2 \
+         where id = $1 and slug <> 'system' and status = 'suspended' returning id",
+    )
+    .bind(tenant)
+    .bind(now)
+    .must_change("tenant")
+}
+
+/// Deletes a tenant for good: it is refused everywhere from the next request on, and no signing key counts. What it
+/// leaves goes in slices. Refused ("tenant") when it is deleted already.
+#[must_use]
+pub fn delete(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set status = 'deleted', updated_at = $2, settings = '{}', signing_kid = null, \
+         next_signing_kid = null, next_signs_at = null, valid_kids = '[]' \
+         where id = $1 and slug <> 'system' and status <> 'deleted' returning id",
+    )
+    .bind(tenant)
+    .bind(now)
+    .must_change("tenant")
+}
+
+/// Notes that nothing is left of a deleted tenant, unless it was deleted after `before`: what was under way then may
+/// still have left something.
+#[must_use]
+pub fn note_emptied(tenant: &TenantId, before: Timestamp, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set emptied_at = $3 \
+         where id = $1 and status = 'deleted' and emptied_at is null and updated_at <= $2",
+    )
+    .bind(tenant)
+    .bind(before)
+    .bind(now)
+}
+
+/// Deleted tenants of which something may be left.
+#[must_use]
+pub fn find_deleted() -> Statement {
+    Statement::new(
+        "select id from tenants where status = 'deleted' and emptied_at is null order by id limit 100",
+    )
+}
+
+/// Gives a tenant another name and other settings, if it has not been deleted and its settings are still those that were
+/// read. Refused ("settings") otherwise.
+#[must_use]
+pub fn update(
+    tenant: &TenantId,
+    slug: &str,
+    name: &str,
+    settings_read: &str,
+    settings: &str,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update tenants set name = $2, search = $3, settings = $4, updated_at = $5 \
+         where id = $1 and slug <> 'system' and status <> 'deleted' and settings = $6 returning id",
+    )
+    .bind(tenant)
+    .bind(name)
+    .bind(search(slug, name))
+    .bind(settings)
+    .bind(now)
+    .bind(settings_read)
+    .must_change("settings")
+}
+
+/// Takes all browser origins away, to be listed anew in the same change.
+#[must_use]
+pub fn delete_origins(tenant: &TenantId) -> Statement {
+    Statement::new("delete from tenant_origins where tenant_id = $1").bind(tenant)
+}
+
+/// The tenant of this name with its origins, a row for each; never the system tenant.
+#[must_use]
+pub fn find_details(name: &TenantName) -> Statement {
+    let (sql, name) = match name {
+        TenantName::Slug(slug) => (
+            concat!(
+                "select ",
+                tenant_columns!(),
+                ", o.origin as tenant_origin from tenants t left join tenant_origins o on o.tenant_id = t.id \
+                 where t.slug = $1 and t.slug <> 'system' order by o.origin"
+            ),
+            slug.as_str(),
+        ),
+        TenantName::Id(id) => (
+            concat!(
+                "select ",
+                tenant_columns!(),
+                ", o.origin as tenant_origin from tenants t left join tenant_origins o on o.tenant_id = t.id \
+                 where t.id = $1 and t.slug <> 'system' order by o.origin"
+            ),
+            id.as_str(),
+        ),
+    };
+    Statement::new(sql).bind(name)
+}
+
+/// Which tenants a list shows.
+#[derive(Clone, Default, Debug)]
+pub struct TenantFilter {
+    pub status: Option<TenantStatus>,
+    /// A part of the slug or the name, in whatever case.
+    pub text: Option<String>,
+}
+
+/// A page of tenants by slug, after this one, with a row for each origin; never the system tenant.
+#[must_use]
+pub fn list(filter: &TenantFilter, after: Option<&str>, limit: i64) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        tenant_columns!(),
+        ", o.origin as tenant_origin from \
+         (select * from tenants where slug <> 'system' and slug > $1 and ($2 = '' or status = $2) \
+          and search like $3 escape '!' order by slug limit $4) t \
+         left join tenant_origins o on o.tenant_id = t.id order by t.slug, o.origin"
+    ))
+    .bind(after.unwrap_or(""))
+    .bind(filter.status.map_or("", TenantStatus::as_str))
+    .bind(filter.text.as_deref().map_or_else(|| "%".to_owned(), pattern))
+    .bind(limit)
+}
+
+fn search(slug: &str, name: &str) -> String {
+    searchable(&format!("{slug} {name}"))
+}
+
+/// A LIKE pattern that finds the text anywhere; what LIKE reads as a joker is meant as written.
+fn pattern(text: &str) -> String {
+    let escaped: String = searchable(text)
+        .chars()
+        .flat_map(|c| "!%_".contains(c).then_some('!').into_iter().chain([c]))
+        .collect();
+    format!("%{escaped}%")
+}
+
+/// Holds the tenant's row, so that what is counted next in the change is exact. Refused ("tenant") once it is deleted.
+#[must_use]
+pub fn hold(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set updated_at = $2 \
+         where id = $1 and slug <> 'system' and status <> 'deleted' returning id",
+    )
+    .bind(tenant)
+    .bind(now)
+    .must_change("tenant")
+}
+
+/// Demands room for one more valid key of this purpose; [`hold`] stands before it. Refused ("room") otherwise.
+#[must_use]
+pub fn demand_room_for_key(tenant: &TenantId, purpose: KeyPurpose, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set updated_at = $2 where id = $1 and $3 > \
+         (select count(*) from tenant_keys k where k.tenant_id = $1 and k.purpose = $4 \
+          and k.revoked_at is null and (k.expires_at is null or k.expires_at > $2)) returning id",
+    )
+    .bind(tenant)
+    .bind(now)
+    .bind(MAX_VALID_KEYS)
+    .bind(purpose.as_str())
+    .must_change("room")
+}
+
+macro_rules! listed_key_columns {
+    () => {
+        "k.id as key_id, k.tenant_key as key_tenant_key, k.purpose as key_purpose, k.name as key_name, \
+         k.created_at as key_created_at, k.expires_at as key_expires_at, k.revoked_at as key_revoked_at"
+    };
+}
+
+/// All the tenant's keys without their secrets, newest first; those that no longer count too.
+#[must_use]
+pub fn list_keys(tenant: &TenantId) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        listed_key_columns!(),
+        " from tenant_keys k where k.tenant_id = $1 order by k.created_at desc, k.id"
+    ))
+    .bind(tenant)
+}
+
+/// One of the tenant's keys without its secret.
+#[must_use]
+pub fn find_key(tenant: &TenantId, key: &TenantKeyId) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        listed_key_columns!(),
+        " from tenant_keys k where k.tenant_id = $1 and k.id = $2"
+    ))
+    .bind(tenant)
+    .bind(key)
+}
+
+/// Revokes a key: it is dead on the next request. Refused ("key") when it is revoked already, or not there.
+#[must_use]
+pub fn revoke_key(tenant: &TenantId, key: &TenantKeyId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenant_keys set revoked_at = $3 \
+         where tenant_id = $1 and id = $2 and revoked_at is null returning id",
+    )
+    .bind(tenant)
+    .bind(key)
+    .bind(now)
+    .must_change("key")
+}
+
+/// Lets the tenant's signing keys be others, if they are still those that were read. Refused ("signing keys")
+/// otherwise.
+#[must_use]
+pub fn set_signing(
+    tenant: &TenantId,
+    read: &Tenant,
+    signing: &Signing,
+    valid_kids: &[String],
+    now: Timestamp,
+) -> Statement {
+    let kid = |signing: &Signing| signing.kid.clone();
+    let next = |signing: &Signing| signing.next.as_ref().map(|(kid, _)| kid.clone());
+    let list = |kids: &[String]| serde_json::to_string(kids).expect("a list of texts");
+    Statement::new(
+        "update tenants set signing_kid = $2, next_signing_kid = $3, next_signs_at = $4, valid_kids = $5, \
+         updated_at = $6 where id = $1 and slug <> 'system' and status <> 'deleted' \
+         and coalesce(signing_kid, '') = $7 and coalesce(next_signing_kid, '') = $8 and valid_kids = $9 \
+         returning id",
+    )
+    .bind(tenant)
+    .bind(kid(signing))
+    .bind(next(signing))
+    .bind(signing.next.as_ref().map(|(_, from)| *from))
+    .bind(list(valid_kids))
+    .bind(now)
+    .bind(kid(&read.signing).unwrap_or_default())
+    .bind(next(&read.signing).unwrap_or_default())
+    .bind(list(&read.valid_kids))
+    .must_change("signing keys")
 }

@@ -10,11 +10,8 @@ use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::error::Error;
-use crate::signing_keys;
+use crate::signing_keys::{self, CACHE_SECONDS};
 use crate::tenants::{self, Tenant, TenantName, slug};
-
-/// How long these documents may be kept, in seconds; a new key is published at least that long before it signs.
-pub const CACHE_SECONDS: u32 = 300;
 
 /// For everybody, with no credentials: what is here is public.
 #[must_use]

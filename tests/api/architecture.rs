@@ -237,7 +237,10 @@ fn a_store_writes_only_its_own_tables() {
         }
     };
     let mut written = 0;
-    for source in sources().iter().filter(|source| source.path.ends_with("/store.rs")) {
+    // A deleted tenant's rows go from every table, and all of that stands in one place.
+    let is_own =
+        |source: &&Source| source.path.ends_with("/store.rs") && source.path != "tenants/deletion/store.rs";
+    for source in sources().iter().filter(is_own) {
         for verb in ["insert into ", "\"update ", "delete from "] {
             for (at, _) in source.code.match_indices(verb) {
                 let table: String = source.code[at + verb.len()..]
@@ -263,10 +266,17 @@ fn R048_a_store_function_takes_a_tenant() {
         ("tenants", "find", "it finds the tenant, by the name a request gives it"),
         ("tenants", "find_origin", "a preflight names no tenant"),
         ("events", "find_unnumbered", "the sealer looks for everybody's"),
+        ("tenants", "find_details", "it finds the tenant, by the name an operator gives it"),
+        ("tenants", "list", "an operator's list of tenants"),
+        ("tenants", "find_deleted", "which tenants are to be emptied"),
         ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
+        ("signing_keys", "find_replaced", "whose keys are to be retired"),
         ("operators", "find_by_token", "an operator is no tenant's"),
         ("operators", "insert", "an operator is no tenant's"),
         ("password_resets", "delete_expired", "what is over goes, whose ever it was"),
+        ("operators", "list", "an operator is no tenant's"),
+        ("operators", "find", "an operator is no tenant's"),
+        ("operators", "revoke", "an operator is no tenant's"),
         ("installation", "mark_demo", "the database's own"),
         ("installation", "find_demo", "the database's own"),
         ("installation", "find_any_tenant", "the database's own: is there any?"),

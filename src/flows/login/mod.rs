@@ -99,7 +99,7 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let found = read::find(app, &request).await?.ok_or(unknown)?;
     open_the_door(app, &mut request, &found, now)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
-    let key = signing_key(app, &found.tenant).await?;
+    let key = signing_key(app, &found.tenant, now).await?;
 
     let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
     let ticket = app
@@ -124,9 +124,9 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     outcome
 }
 
-async fn signing_key(app: &App, tenant: &Tenant) -> Result<Arc<SigningKey>, Error> {
+async fn signing_key(app: &App, tenant: &Tenant, now: Timestamp) -> Result<Arc<SigningKey>, Error> {
     let missing = || Error::Internal(anyhow::anyhow!("tenant {} has no signing key", tenant.slug));
-    let kid = tenant.signing_kid.as_deref().ok_or_else(missing)?;
+    let kid = tenant.signing_kid(now).ok_or_else(missing)?;
     app.signing_keys.find(&app.db, &app.master, &tenant.id, kid).await?.ok_or_else(missing)
 }
 

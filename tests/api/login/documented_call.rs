@@ -35,6 +35,7 @@ async fn documented_tenant(app: &TestApp) {
         users: &[person.as_new(&hash)],
         also: Vec::new(),
         actor: vestibule::events::Actor::Operator(None),
+        client: None,
     };
     create_tenant(&app.database, &app.app.master, new, app.clock.now()).await.unwrap();
 }

@@ -139,6 +139,7 @@ impl TestApp {
             users: &users,
             also: Vec::new(),
             actor: Actor::Operator(None),
+            client: None,
         };
         create_tenant(&self.database, &self.app.master, new, self.clock.now()).await.unwrap();
         tenant
