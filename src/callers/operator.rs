@@ -7,6 +7,7 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::{Error, TokenProblem};
 use crate::events::Actor;
+use crate::flows::Author;
 use crate::http::headers;
 use crate::operators::{self, Operator};
 
@@ -22,6 +23,12 @@ impl OperatorCaller {
     #[must_use]
     pub const fn actor(&self) -> Actor<'_> {
         Actor::Operator(Some(&self.operator.id))
+    }
+
+    /// For what flows write down.
+    #[must_use]
+    pub const fn author(&self) -> Author<'_> {
+        Author { actor: self.actor(), client: Some(&self.client) }
     }
 }
 

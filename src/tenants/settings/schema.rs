@@ -277,11 +277,13 @@ pub fn json_schema() -> Value {
         json!({ "type": "integer", "const": VERSION, "description": "The version of this schema." });
     properties.insert("version".to_owned(), version);
     properties.extend(SETTINGS.iter().map(|setting| (setting.name.to_owned(), setting.json_schema())));
+    let names: Vec<_> = properties.keys().cloned().collect();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A tenant's settings",
         "type": "object",
         "properties": properties,
+        "required": names,
         "additionalProperties": false,
     })
 }

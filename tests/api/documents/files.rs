@@ -5,6 +5,7 @@ use std::path::Path;
 use vestibule::error::errors_document;
 use vestibule::events::events_document;
 use vestibule::server::{openapi, operator_openapi};
+use vestibule::tenants::settings::schema::settings_document;
 
 use super::requirements;
 
@@ -49,4 +50,9 @@ fn docs_events_md_is_what_the_catalogue_says() {
 #[test]
 fn docs_errors_md_is_what_the_catalogue_says() {
     is_current("errors.md", &errors_document());
+}
+
+#[test]
+fn docs_settings_md_is_what_the_schema_says() {
+    is_current("settings.md", &settings_document());
 }
