@@ -15,6 +15,7 @@ mod hygiene;
 mod imported_hashes;
 mod isolation;
 mod login;
+mod operators;
 mod schema;
 mod sessions;
 mod support;
