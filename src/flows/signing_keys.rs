@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::events::{self, Event, EventName};
 use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
-use crate::signing_keys::{self, CACHE_SECONDS, KEPT_SECONDS, ListedSigningKey, MAX_VALID_KIDS};
+use crate::signing_keys::{self, KEPT_SECONDS, ListedSigningKey, MAX_VALID_KIDS, PUBLISHED_SECONDS};
 use crate::tenants::{self, Signing, Tenant, TenantName};
 
 use super::Author;
@@ -33,7 +33,7 @@ pub async fn list_signing_keys(
 /// When a rotation's key begins to sign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Begin {
-    /// Once every verifier has fetched it: after [`CACHE_SECONDS`] (R081).
+    /// Once every verifier has fetched it: after [`PUBLISHED_SECONDS`] (R081).
     Published,
     /// At once: the one that is published already, if there is one. Verifiers that keep a key set refuse its tokens until
     /// they fetch it anew.
@@ -100,7 +100,7 @@ async fn add(
     let new = signing_keys::generate(&read.id, read.settings.algorithm, master).await?;
     let current = read.signing_kid(now).map(str::to_owned);
     let signs_from = match begin {
-        Begin::Published => now.plus_seconds(CACHE_SECONDS),
+        Begin::Published => now.plus_seconds(PUBLISHED_SECONDS),
         Begin::Now => now,
     };
     let signing = match begin {
@@ -212,6 +212,10 @@ pub async fn retire_replaced_signing_keys(db: &Database, now: Timestamp) -> Resu
         let kid = row.text("kid")?;
         let read = find_tenant(db, &tenant).await?;
         if read.deleted || read.signing_kid(now) == Some(&kid) {
+            continue;
+        }
+        if !read.valid_kids.contains(&kid) {
+            // Another node was first.
             continue;
         }
         let valid: Vec<_> = read.valid_kids.iter().filter(|valid| **valid != kid).cloned().collect();

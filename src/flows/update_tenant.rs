@@ -115,7 +115,7 @@ fn statements(
     }
     let event = Event { details: told, ..author.event(EventName::TenantUpdated) };
     let mut statements =
-        Change::new().with(tenants::store::update(&tenant.id, &tenant.slug, name, stored, &new_stored, now));
+        Change::new().with(tenants::store::update(&tenant.id, tenant, name, stored, &new_stored, now));
     if let Some(new) = new_origins {
         statements = statements
             .with(tenants::store::delete_origins(&tenant.id))

@@ -20,9 +20,12 @@ use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
 use crate::tenants::Tenant;
 
-/// How long a verifier may keep a tenant's key set, in seconds; a new key is published at least that long before it
-/// signs (R081).
+/// How long a verifier may keep a tenant's key set, in seconds.
 pub const CACHE_SECONDS: i64 = 300;
+
+/// How long a new key is published before it signs, in seconds: until no verifier keeps a key set without it, also by
+/// the clock of a node that is ahead (R081).
+pub const PUBLISHED_SECONDS: i64 = CACHE_SECONDS + CLOCK_SKEW_SECONDS;
 
 /// How long a key counts after another took its place, in seconds: the longest life of an access token, the skew of
 /// clocks, and what a verifier may keep (R080).

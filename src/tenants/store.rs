@@ -206,12 +206,12 @@ pub fn find_deleted() -> Statement {
     )
 }
 
-/// Gives a tenant another name and other settings, if it has not been deleted and its settings are still those that were
-/// read. Refused ("settings") otherwise.
+/// Gives a tenant another name and other settings, if it has not been deleted and both are still those that were read.
+/// Refused ("settings") otherwise.
 #[must_use]
 pub fn update(
     tenant: &TenantId,
-    slug: &str,
+    read: &Tenant,
     name: &str,
     settings_read: &str,
     settings: &str,
@@ -219,14 +219,15 @@ pub fn update(
 ) -> Statement {
     Statement::new(
         "update tenants set name = $2, search = $3, settings = $4, updated_at = $5 \
-         where id = $1 and slug <> 'system' and status <> 'deleted' and settings = $6 returning id",
+         where id = $1 and slug <> 'system' and status <> 'deleted' and settings = $6 and name = $7 returning id",
     )
     .bind(tenant)
     .bind(name)
-    .bind(search(slug, name))
+    .bind(search(&read.slug, name))
     .bind(settings)
     .bind(now)
     .bind(settings_read)
+    .bind(read.name.as_str())
     .must_change("settings")
 }
 

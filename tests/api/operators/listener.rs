@@ -88,7 +88,7 @@ async fn R058_no_tenants_credential_and_no_dead_token_opens_the_operators_routes
             ("a token in other letters", call().bearer(&olga.token.to_uppercase())),
             ("a digest", call().bearer(&hex::encode(vestibule::secrets::sha256(olga.token.as_bytes())))),
         ] {
-            let answer = app.operator_call(call).await;
+            let answer = olga.send(call).await;
             assert_eq!(answer.status.as_u16(), 401, "{method} {path} by {whose}: {}", answer.text);
             bodies.insert(answer.without_request_id());
         }
@@ -101,7 +101,7 @@ async fn R058_no_tenants_credential_and_no_dead_token_opens_the_operators_routes
             ("an empty bearer", call().and("authorization", "Bearer ")),
             ("another scheme", call().and("authorization", format!("Token {}", olga.token))),
         ] {
-            let answer = app.operator_call(call).await;
+            let answer = olga.send(call).await;
             assert_eq!(answer.status.as_u16(), 401, "{method} {path} by {whose}: {}", answer.text);
         }
     }
@@ -171,7 +171,7 @@ async fn R123_no_operators_route_answers_a_status_that_it_does_not_declare() {
             bare(filled(&path, "nobody", "nobody", &"x".repeat(300)).replace("acme", "nobody"))
                 .bearer(&olga.token),
         ] {
-            let answer = app.operator_call(call.clone()).await;
+            let answer = olga.send(call.clone()).await;
             let status = answer.status.as_u16();
             assert!(
                 operation["responses"][status.to_string()].is_object(),

@@ -31,7 +31,7 @@ fn wrong(kind: &Kind) -> Vec<Value> {
     let mut values = vec![json!({}), json!([[]]), json!("\u{0}"), json!(1.5), json!("no such word")];
     match kind {
         Kind::Number { least, most, .. } => {
-            values.extend([json!(least - 1), json!(most + 1), json!("60"), json!(true)])
+            values.extend([json!(least - 1), json!(most + 1), json!("60"), json!(true)]);
         }
         Kind::Words(words) => values.extend([json!([words[0], words[0]]), json!(words[0]), json!(["x"])]),
         Kind::Names { most } => {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vestibule::flows::retire_replaced_signing_keys;
-use vestibule::signing_keys::{CACHE_SECONDS, KEPT_SECONDS};
+use vestibule::signing_keys::{KEPT_SECONDS, PUBLISHED_SECONDS};
 use vestibule::tenants::{Family, Settings};
 
 use super::{Operator, details};
@@ -68,14 +68,14 @@ async fn R080_R081_a_planned_rotation_is_published_before_it_signs_and_refuses_n
     let (old, _) = signed_with(&app, &acme).await;
     let next = olga.post("/tenants/acme/signing-keys", json!({})).await.expect(200);
     assert_eq!(next.field("state"), "next");
-    assert_eq!(next.field("signsFrom"), app.clock.now().plus_seconds(CACHE_SECONDS).to_string());
+    assert_eq!(next.field("signsFrom"), app.clock.now().plus_seconds(PUBLISHED_SECONDS).to_string());
     let new = next.field("kid").to_owned();
     assert_eq!(published(&app, "acme").await, sorted(vec![old.clone(), new.clone()]));
     // One next key at a time.
     let refused = olga.post("/tenants/acme/signing-keys", json!({ "now": false })).await.expect(409);
     assert!(refused.field("details").contains(&new), "{}", refused.text);
 
-    app.clock.advance(CACHE_SECONDS * 1000 - 1);
+    app.clock.advance(PUBLISHED_SECONDS * 1000 - 1);
     let (kid, last) = signed_with(&app, &acme).await;
     assert_eq!(kid, old, "the old one signs until the very instant");
     app.clock.advance(1);
@@ -98,7 +98,7 @@ async fn R080_R081_a_planned_rotation_is_published_before_it_signs_and_refuses_n
     for _ in 0..2 {
         retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
     }
-    assert_eq!(published(&app, "acme").await, [new.clone()]);
+    assert_eq!(published(&app, "acme").await, [new.as_str()]);
     assert_eq!(state_of(&olga, &old).await, "retired");
     let (kid, opened) = signed_with(&app, &acme).await;
     assert_eq!(kid, new);
@@ -109,7 +109,7 @@ async fn R080_R081_a_planned_rotation_is_published_before_it_signs_and_refuses_n
     assert_eq!(details(&events[0])["kid"], json!(old));
     // The next rotation finds the one that signs now.
     let third = olga.post("/tenants/acme/signing-keys", json!({})).await.expect(200);
-    app.clock.advance(CACHE_SECONDS * 1000);
+    app.clock.advance(PUBLISHED_SECONDS * 1000);
     assert_eq!(signed_with(&app, &acme).await.0, third.field("kid"));
     assert_eq!(state_of(&olga, &new).await, "retiring");
     assert_eq!(app.events_named(acme.id.as_str(), "signing_key_created").await.len(), 2);
@@ -129,7 +129,7 @@ async fn R081_a_key_that_is_retired_at_once_is_refused_on_the_next_request() {
     let (second, opened) = signed_with(&app, &acme).await;
     assert_ne!(second, first);
     app.view(&acme, &opened).await.expect(200);
-    assert_eq!(published(&app, "acme").await, [second.clone()]);
+    assert_eq!(published(&app, "acme").await, [second.as_str()]);
     // Nobody signs with it again, not even who has the database and the master key.
     assert_eq!(app.number_of(&format!("signing_keys where kid = '{first}' and private_key = ''")).await, 1);
     vestibule::signing_keys::check_master(&app.database, &app.app.master).await.unwrap();
@@ -143,13 +143,13 @@ async fn R081_a_key_that_is_retired_at_once_is_refused_on_the_next_request() {
     olga.delete(&format!("/tenants/acme/signing-keys/{second}")).await.expect(200);
     let (third, _) = signed_with(&app, &acme).await;
     assert_eq!(third, next);
-    assert_eq!(published(&app, "acme").await, [third.clone()]);
+    assert_eq!(published(&app, "acme").await, [third.as_str()]);
 
     // The next one, before its turn: the one that signs goes on, and is not on its way out.
     let never = olga.post("/tenants/acme/signing-keys", json!({})).await.expect(200).field("kid").to_owned();
     let gone = olga.delete(&format!("/tenants/acme/signing-keys/{never}")).await.expect(200);
     assert_eq!(gone.data()["signsFrom"], Value::Null);
-    app.clock.advance(2 * CACHE_SECONDS * 1000);
+    app.clock.advance(2 * PUBLISHED_SECONDS * 1000);
     assert_eq!(signed_with(&app, &acme).await.0, third);
     app.clock.advance(KEPT_SECONDS * 1000);
     retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();

@@ -182,7 +182,7 @@ async fn R056_tenants_are_listed_by_pages_and_filters_and_the_system_tenant_is_n
     for query in [
         format!("?limit=1&status=active&cursor={cursor}"),
         format!("?limit=1&text=a&cursor={cursor}"),
-        format!("?limit=1&cursor={}x", cursor),
+        format!("?limit=1&cursor={cursor}x"),
         "?cursor=alpha".to_owned(),
         "?limit=0".to_owned(),
         "?limit=201".to_owned(),
