@@ -1,19 +1,20 @@
-//! What a new password must be.
+//! A new password that is typed twice.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::passwords::{MAX_PASSWORD_BYTES, normalise};
+use crate::password_rules::{self, KnownWords};
 use crate::tenants::Tenant;
 
 use super::fields::Fields;
 
-/// Reads a password that is typed twice. `about` is what is known of whose it is to be, which it should not repeat.
+/// Reads it and holds it to the rules; the file of breached ones is the flow's to ask. `known` is what is known of whose
+/// it is to be.
 pub(super) fn new_password(
     fields: &mut Fields,
     tenant: &Tenant,
     password: Option<&SecretString>,
     matching: Option<&SecretString>,
-    about: &[Option<&str>],
+    known: &KnownWords<'_>,
 ) -> Option<SecretString> {
     let password = password.filter(|password| !password.expose_secret().is_empty());
     let matches = matching.map(ExposeSecret::expose_secret) == password.map(ExposeSecret::expose_secret);
@@ -21,18 +22,8 @@ pub(super) fn new_password(
         fields.wrong("matchingPassword", "must repeat the password");
     }
     let password = password?;
-    for problem in problems(tenant, password, about) {
-        fields.wrong("password", problem);
+    for problem in password_rules::check("password", password, tenant.settings.password_min_length, known) {
+        fields.wrong(&problem.field, problem.message);
     }
     Some(password.clone())
-}
-
-/// The length rules (NIST SP 800-63B-4 §3.1.1.2), in code points.
-fn problems(tenant: &Tenant, password: &SecretString, _about: &[Option<&str>]) -> Vec<String> {
-    if password.expose_secret().len() > MAX_PASSWORD_BYTES {
-        return vec![format!("may have {MAX_PASSWORD_BYTES} bytes at most")];
-    }
-    let least = tenant.settings.password_min_length;
-    let characters = normalise(password.expose_secret()).expose_secret().chars().count();
-    if characters < least { vec![format!("must have {least} characters at least")] } else { Vec::new() }
 }

@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::flows::{CreateUser, check_names, hash_password};
 use crate::ids::{CustomerId, UserId};
+use crate::password_rules::KnownWords;
 use crate::passwords::PasswordHash;
 use crate::tenants::Tenant;
 use crate::users::store::NewUser;
@@ -53,8 +54,16 @@ impl Person {
     ) {
         let typed = |name: &Option<(String, LoginName)>| name.as_ref().map(|(typed, _)| typed.clone());
         let (username, email) = (typed(&self.username), typed(&self.email));
-        let names = [&username, &email, &self.first_name, &self.last_name, &self.full_name];
-        self.password = new_password(fields, tenant, password, matching, &names.map(Option::as_deref));
+        let known = KnownWords {
+            tenant_slug: &tenant.slug,
+            tenant_name: &tenant.name,
+            username: username.as_deref(),
+            email: email.as_deref(),
+            first_name: self.first_name.as_deref(),
+            last_name: self.last_name.as_deref(),
+            full_name: self.full_name.as_deref(),
+        };
+        self.password = new_password(fields, tenant, password, matching, &known);
     }
 
     /// Checks the names together, unless one is wrong already.
@@ -71,7 +80,7 @@ impl Person {
     /// The hash of the password, if there is one.
     pub(super) async fn hash(&self, app: &App, tenant: &Tenant) -> Result<Option<PasswordHash>, Error> {
         match &self.password {
-            Some(password) => hash_password(app, &tenant.id, password.clone()).await.map(Some),
+            Some(password) => hash_password(app, "password", tenant, password.clone()).await.map(Some),
             None => Ok(None),
         }
     }
