@@ -75,8 +75,11 @@ impl EventName {
             Self::AuthnLoginNewDevice => {
                 &[("firstDevice", "Whether the user had logged in from no device before.")]
             }
-            Self::AuthnPasswordChange => &[("family", "The family of the user."), NOTE],
-            Self::AuthnPasswordResetRequest => &[("validSeconds", "How long the secret is good."), NOTE],
+            Self::AuthnPasswordChange => &[("family", "The family of the user.")],
+            Self::AuthnPasswordResetRequest => &[
+                ("validSeconds", "How long the secret is good."),
+                ("passwordRemoved", "Whether the password was taken away with it."),
+            ],
             Self::SessionExpired => &[("family", "The session's family."), ("endedAt", "When it ended.")],
             Self::CustomerCreated => {
                 &[("kind", "`individual` or `organization`."), ("status", "Its status.")]
