@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::db::Statement;
 use crate::error::Error;
 use crate::ids::TenantKeyId;
-use crate::tenants::store::{tenant_columns, tenant_key_columns};
+use crate::tenants::keys::store::tenant_key_columns;
+use crate::tenants::store::tenant_columns;
 use crate::tenants::{KeyPurpose, Tenant, TenantKey, no_key_opens};
 
 /// The tenant of a backend key: one read. Whatever is wrong with key, secret, purpose or tenant is one answer, and

@@ -61,7 +61,7 @@ pub async fn create_tenant(
         .with(tenants::store::insert(&new.id, new.slug, new.name, &new.settings, now))
         .with(signing_keys::store::insert(&new.id, &key, now, now))
         .with(tenants::store::set_first_signing_key(&new.id, &key.kid, now))
-        .with_all(new.keys.iter().map(|key| tenants::store::insert_key(&new.id, key, now)))
+        .with_all(new.keys.iter().map(|key| tenants::keys::store::insert(&new.id, key, now)))
         .with_all(customers.map(|customer| customers::store::insert(&new.id, customer, now)))
         .with_all(new.users.iter().flat_map(|user| statements(&new.id, user, new.actor, now)))
         .with(events::store::insert(&new.id, &event, now))

@@ -31,8 +31,8 @@ pub async fn create_tenant_key(
     };
     let change = Change::new()
         .with(tenants::store::hold(&tenant.id, now))
-        .with(tenants::store::demand_room_for_key(&tenant.id, key.purpose, now))
-        .with(tenants::store::insert_key(&tenant.id, &key, now))
+        .with(tenants::keys::store::demand_room(&tenant.id, key.purpose, now))
+        .with(tenants::keys::store::insert(&tenant.id, &key, now))
         .with(events::store::insert(&tenant.id, &event, now));
     match db.apply(change).await {
         Ok(_) => Ok(key),
@@ -52,7 +52,7 @@ pub async fn create_tenant_key(
 /// All the tenant's keys without their secrets, newest first; those that no longer count too.
 pub async fn list_tenant_keys(db: &Database, tenant: &TenantName) -> Result<Vec<ListedTenantKey>, Error> {
     let tenant = find_tenant(db, tenant).await?;
-    let rows = db.list(tenants::store::list_keys(&tenant.id)).await?;
+    let rows = db.list(tenants::keys::store::list(&tenant.id)).await?;
     Ok(rows.iter().map(ListedTenantKey::from_row).collect::<Result<_, _>>()?)
 }
 
@@ -68,12 +68,12 @@ pub async fn revoke_tenant_key(
     let tenant = find_tenant(db, tenant).await?;
     let event = Event { details: json!({ "keyId": key }), ..author.event(EventName::TenantKeyRevoked) };
     let change = Change::new()
-        .with(tenants::store::revoke_key(&tenant.id, key, now))
+        .with(tenants::keys::store::revoke(&tenant.id, key, now))
         .with(events::store::insert(&tenant.id, &event, now));
     match db.apply(change).await {
         Ok(_) | Err(DbError::Refused("key")) => (),
         Err(error) => return Err(error.into()),
     }
-    let rows = db.fetch(tenants::store::find_key(&tenant.id, key)).await?;
+    let rows = db.fetch(tenants::keys::store::find(&tenant.id, key)).await?;
     rows.first().map(ListedTenantKey::from_row).transpose()?.ok_or(Error::NotFound)
 }

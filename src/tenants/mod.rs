@@ -1,7 +1,7 @@
 //! Tenants: the fintechs whose customers log in here, and their keys.
 
 pub mod deletion;
-mod keys;
+pub mod keys;
 pub mod settings;
 pub mod store;
 

@@ -83,7 +83,7 @@ async fn R046_two_keys_work_at_a_time_and_a_revoked_one_is_dead_on_the_next_requ
     let app = TestApp::start().await;
     let acme = app.tenant("acme").await;
     let key = vestibule::tenants::NewTenantKey::random(vestibule::tenants::KeyPurpose::Login);
-    app.database.apply(tenants::store::insert_key(&acme.id, &key, START)).await.unwrap();
+    app.database.apply(tenants::keys::store::insert(&acme.id, &key, START)).await.unwrap();
     let with_new = || {
         acme.login(Family::Individual)
             .set("tenantKey", key.tenant_key.clone())

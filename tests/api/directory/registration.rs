@@ -132,6 +132,8 @@ async fn everything_that_is_wrong_with_a_registration_is_told_at_once_and_nothin
     let answer = app.backend(&acme, "POST", INDIVIDUAL, &body).await.expect(400);
     let mut complaints = answer.complaints();
     complaints.sort_unstable();
+    // The password breaks several rules, each of which is told.
+    complaints.dedup();
     assert_eq!(
         complaints,
         [
@@ -174,10 +176,10 @@ async fn a_new_password_has_the_tenants_least_length_and_a_kilobyte_at_most() {
     let app = TestApp::start().await;
     let acme = app.tenant_with("acme", Settings { password_min_length: 20, ..Settings::default() }).await;
     for (password, good) in [
-        ("x".repeat(19), false),
+        ("kolibri-tango-57-moon"[..19].to_owned(), false),
         // Code points, not bytes.
-        ("ž".repeat(19), false),
-        ("ž".repeat(20), true),
+        ("kolibři-tángo-57-mo".to_owned(), false),
+        ("kolibři-tángo-57-moo".to_owned(), true),
         ("x".repeat(1024), true),
         ("x".repeat(1025), false),
     ] {

@@ -1,5 +1,7 @@
 //! Tenant keys: what a tenant's apps and backends show before any user is looked at.
 
+pub mod store;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Timestamp;
