@@ -87,7 +87,8 @@ async fn update_tenant(
 ) -> Result<Success<TenantView>, Error> {
     let UpdateTenant { name: new_name, settings, origins } =
         json::read(&headers, body, BODY_LIMIT, &app).await?;
-    let change = TenantChange { name: new_name, settings: settings.unwrap_or_default(), origins };
+    let settings = settings.unwrap_or_default();
+    let change = TenantChange { name: new_name, settings, origins, ..TenantChange::default() };
     let now = app.clock.now();
     let details = flows::update_tenant(&app.db, caller.author(), &tenant(&name)?, &change, now).await?;
     Ok(Success::new(TenantView::new(&details, &app.options.public_url)))

@@ -208,6 +208,14 @@ pub fn delete_origins(tenant: &TenantId) -> Statement {
     Statement::new("delete from tenant_origins where tenant_id = $1").bind(tenant)
 }
 
+/// Takes one browser origin away.
+#[must_use]
+pub fn delete_origin(tenant: &TenantId, origin: &str) -> Statement {
+    Statement::new("delete from tenant_origins where tenant_id = $1 and origin = $2")
+        .bind(tenant)
+        .bind(origin)
+}
+
 /// The tenant of this name with its origins, a row for each; never the system tenant.
 #[must_use]
 pub fn find_details(name: &TenantName) -> Statement {
