@@ -1,9 +1,12 @@
-//! Files that are written once: whole or not at all, and never over another.
+//! Files that are written once: whole or not at all, and never over another. Files that hold a secret.
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use anyhow::{Context, ensure};
+use secrecy::SecretString;
 
 /// Makes a file with this text and mode; fails with `AlreadyExists` if there is one. A crash leaves the
 /// whole file or none: an empty master key file would be taken for a lost one.
@@ -26,10 +29,27 @@ fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// The secret in a file that an option names; refused if everybody on the machine may read it.
+pub(super) fn read_secret(option: &str, path: &Path) -> anyhow::Result<SecretString> {
+    let shown = path.display();
+    let unreadable = || format!("{option} {shown}: cannot be read");
+    let mode = fs::metadata(path).with_context(unreadable)?.permissions().mode() & 0o777;
+    ensure!(
+        mode.trailing_zeros() >= 3,
+        "{option} {shown}: its mode is {mode:04o}, so everybody on this machine may read it; run \
+         `chmod 600 {shown}`"
+    );
+    let text = fs::read_to_string(path).with_context(unreadable)?;
+    Ok(SecretString::from(without_line_end(&text).to_owned()))
+}
+
+/// A text without the line end that editors and `echo` put behind it.
+pub(super) fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

@@ -1,15 +1,14 @@
 //! `vestibule init`'s first tenant: checked before anything is written, made, and told with its secrets.
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::files;
 use super::login_call::LoginCall;
 use super::start::{breached_passwords, password_options};
 use crate::access_tokens::{Algorithm, TokenType};
@@ -67,7 +66,7 @@ pub(super) struct FirstTenant {
 }
 
 /// Takes one of these words, and names them all when it gets another.
-fn one_of<T, const N: usize>(words: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
+pub(super) fn one_of<T, const N: usize>(words: [(&'static str, T); N]) -> impl TypedValueParser<Value = T>
 where
     T: Copy + Send + Sync + 'static,
 {
@@ -120,7 +119,7 @@ impl FirstTenant {
 
     fn password(&self) -> anyhow::Result<SecretString> {
         if let Some(path) = &self.admin_password_file {
-            return password_in(path);
+            return files::read_secret("--admin-password-file", path);
         }
         let ask = |prompt| {
             rpassword::prompt_password(prompt)
@@ -139,19 +138,6 @@ impl FirstTenant {
 fn is_email(text: &str) -> bool {
     let parts: Vec<_> = text.split('@').collect();
     parts.len() == 2 && parts.iter().all(|part| !part.is_empty()) && !text.contains(char::is_whitespace)
-}
-
-fn password_in(path: &Path) -> anyhow::Result<SecretString> {
-    let shown = path.display();
-    let unreadable = || format!("--admin-password-file {shown}: cannot be read");
-    let mode = fs::metadata(path).with_context(unreadable)?.permissions().mode() & 0o777;
-    ensure!(
-        mode.trailing_zeros() >= 3,
-        "--admin-password-file {shown}: its mode is {mode:04o}, so everybody on this machine may read it; run \
-         `chmod 600 {shown}`"
-    );
-    let text = fs::read_to_string(path).with_context(unreadable)?;
-    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// A tenant that was made: the one moment its keys' secrets are known.
@@ -234,15 +220,7 @@ impl Made {
              staff           {email} ({user}), role ADMIN"
         )?;
         writeln!(out, "\nIts keys. The secrets are shown now and never again:")?;
-        for key in keys {
-            writeln!(
-                out,
-                "  {:<8}tenantKey     {}\n          tenantSecret  {}",
-                key.purpose.as_str(),
-                key.tenant_key,
-                key.tenant_secret
-            )?;
-        }
+        print_keys(keys, out)?;
         let login = LoginCall {
             base: public_url.as_str(),
             family: Family::Admin,
@@ -262,13 +240,30 @@ impl Made {
     }
 }
 
+/// Keys with their secrets, which are told here and nowhere else.
+pub(super) fn print_keys(keys: &[NewTenantKey], out: &mut dyn Write) -> std::io::Result<()> {
+    for key in keys {
+        writeln!(
+            out,
+            "  {:<8}tenantKey     {}\n          tenantSecret  {}",
+            key.purpose.as_str(),
+            key.tenant_key,
+            key.tenant_secret
+        )?;
+    }
+    Ok(())
+}
+
 /// An API error for the terminal: what is wrong with which field.
 pub(super) fn explain(error: Error) -> anyhow::Error {
     match error {
         Error::Validation(errors) => {
             let problems: Vec<_> =
                 errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
-            anyhow::anyhow!(problems.join("; "))
+            match problems.as_slice() {
+                [problem] => anyhow::anyhow!(problem.clone()),
+                _ => anyhow::anyhow!("{} problems:\n  - {}", problems.len(), problems.join("\n  - ")),
+            }
         }
         Error::Conflict(problem) => anyhow::anyhow!("{} {}", problem.field, problem.message),
         Error::Internal(cause) | Error::Unavailable(cause) => cause,

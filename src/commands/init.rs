@@ -1,4 +1,4 @@
-//! `vestibule init`: a configuration, a master key and, on request, the first tenant.
+//! `vestibule init`: a configuration, a master key, an operator and, on request, the first tenant.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -10,11 +10,14 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::files;
-use super::first_tenant::FirstTenant;
+use super::first_tenant::{FirstTenant, explain};
+use super::operator::print_token;
 use super::start::{check_master, open_database, refuse_demo, runtime};
 use super::{DEFAULT_CONFIG, Global};
+use crate::clock::Clock;
 use crate::config::{self, Config, Origin, Source};
 use crate::db::{Access, Database};
+use crate::flows::{self, Author};
 use crate::installation;
 use crate::secrets::{MasterKeys, RESTORE_KEY};
 
@@ -72,6 +75,7 @@ pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::
         if let Some(tenant) = tenant {
             tenant.make(&plan.config, &db, &plan.master).await?.print(out)?;
         }
+        first_operator(&db, out).await?;
         db.close().await;
         anyhow::Ok(())
     })?;
@@ -83,6 +87,20 @@ pub(super) fn run(init: &Init, global: &Global, out: &mut dyn Write) -> anyhow::
         plan.path.display()
     )?;
     Ok(())
+}
+
+/// Makes an operator with a token that counts, unless there is one.
+async fn first_operator(db: &Database, out: &mut dyn Write) -> anyhow::Result<()> {
+    let now = Clock::system().now();
+    let there = flows::list_operators(db).await.map_err(explain)?;
+    if there.iter().any(|operator| operator.is_good(now)) {
+        writeln!(out, "Kept the operators that there are; `vestibule operator create` makes another.")?;
+        return Ok(());
+    }
+    let created = flows::create_operator(db, Author::TERMINAL, "init", None, now).await;
+    let (operator, token) = created.map_err(explain)?;
+    writeln!(out)?;
+    Ok(print_token(&operator, &token, out)?)
 }
 
 impl Init {

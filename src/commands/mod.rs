@@ -2,14 +2,21 @@
 
 mod check_config;
 mod demo;
+mod desk;
+mod expiry;
 mod files;
 mod first_tenant;
 mod init;
+mod keys;
 mod login_call;
 mod migrate;
+mod operator;
 mod out;
 mod serve;
+mod show;
+mod signing_keys;
 mod start;
+mod tenant;
 mod version;
 
 use std::io::Write;
@@ -30,6 +37,7 @@ Examples:
   vestibule demo                                      try it
   vestibule init --tenant acme --admin ada@acme.test  begin an installation with a first tenant
   vestibule check-config                              what is in effect, and what is wrong with it
+  vestibule tenant create acme                        a tenant with its keys
   vestibule --config /etc/vestibule/vestibule.toml serve
 
 Environment:
@@ -61,10 +69,18 @@ struct Global {
 enum Command {
     /// Try it: serve the documented example from an embedded database
     Demo(demo::Demo),
-    /// Begin an installation: a configuration, a master key and, on request, the first tenant
+    /// Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
     Init(init::Init),
     /// Serve the API by the configuration, until SIGTERM or Ctrl-C
     Serve,
+    /// Make, list and revoke operators: who runs Vestibule
+    Operator(operator::Operator),
+    /// Make tenants, set, suspend, resume and delete them
+    Tenant(tenant::Tenant),
+    /// Make, list and revoke tenant keys: what a tenant's apps and backends show
+    Keys(keys::Keys),
+    /// List, rotate and retire a tenant's signing keys: what its access tokens are signed with
+    SigningKeys(signing_keys::SigningKeys),
     /// Bring the database's schema up to this version's
     Migrate,
     /// Check the configuration, its files and its database, and show what is in effect
@@ -79,6 +95,10 @@ impl Command {
             Self::Demo(demo) => demo::run(demo, global, out),
             Self::Init(init) => init::run(init, global, out),
             Self::Serve => serve::run(global),
+            Self::Operator(operator) => operator::run(operator, global, out),
+            Self::Tenant(tenant) => tenant::run(tenant, global, out),
+            Self::Keys(keys) => keys::run(keys, global, out),
+            Self::SigningKeys(keys) => signing_keys::run(keys, global, out),
             Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
             Self::Version => version::run(out),

@@ -100,8 +100,12 @@ fn the_help_reads_well() {
 
     Commands:
       demo          Try it: serve the documented example from an embedded database
-      init          Begin an installation: a configuration, a master key and, on request, the first tenant
+      init          Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
       serve         Serve the API by the configuration, until SIGTERM or Ctrl-C
+      operator      Make, list and revoke operators: who runs Vestibule
+      tenant        Make tenants, set, suspend, resume and delete them
+      keys          Make, list and revoke tenant keys: what a tenant's apps and backends show
+      signing-keys  List, rotate and retire a tenant's signing keys: what its access tokens are signed with
       migrate       Bring the database's schema up to this version's
       check-config  Check the configuration, its files and its database, and show what is in effect
       version       Show the version and the commit it was built from
@@ -118,6 +122,7 @@ fn the_help_reads_well() {
       vestibule demo                                      try it
       vestibule init --tenant acme --admin ada@acme.test  begin an installation with a first tenant
       vestibule check-config                              what is in effect, and what is wrong with it
+      vestibule tenant create acme                        a tenant with its keys
       vestibule --config /etc/vestibule/vestibule.toml serve
 
     Environment:
@@ -127,7 +132,7 @@ fn the_help_reads_well() {
     config.example.toml explains every key.
     ");
     assert_snapshot!(folder.run(&["init", "--help"]).well(), @r"
-    Begin an installation: a configuration, a master key and, on request, the first tenant
+    Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
 
     Usage: vestibule init [OPTIONS]
 
