@@ -66,7 +66,7 @@ fn init(folder: &Folder, database: &TestDatabase) -> Command {
 }
 
 /// All that a database holds, as text.
-async fn contents(database: &TestDatabase) -> String {
+pub async fn contents(database: &TestDatabase) -> String {
     if database.is_sqlite() {
         let file = database.file();
         return String::from_utf8_lossy(&bytes_in(file.parent().unwrap())).into_owned();

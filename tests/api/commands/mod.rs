@@ -1,7 +1,12 @@
 //! The commands, run as processes.
 
 mod demo;
+mod desk;
 pub mod init;
+mod keys;
+mod operators;
 mod serve;
+mod signing_keys;
+mod tenants;
 mod tls;
 mod tools;
