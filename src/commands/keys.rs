@@ -67,7 +67,7 @@ struct Create {
     #[arg(long, value_name = "TIME")]
     expires_in: Option<ExpiresIn>,
     /// A key brought along from elsewhere, with its secret [default: both random]
-    #[arg(long, value_name = "KEY", requires = "tenant_secret_file")]
+    #[arg(long, value_name = "KEY", requires = "tenant_secret_file", allow_hyphen_values = true)]
     tenant_key: Option<String>,
     /// A file with the secret of a key that is brought along; - reads standard input
     #[arg(long, value_name = "PATH", requires = "tenant_key")]

@@ -49,6 +49,7 @@ enum Act {
         /// The tenant's slug or id
         tenant: String,
         /// The key's id, as `list` shows it
+        #[arg(allow_hyphen_values = true)] // one in 64 begins with a hyphen
         kid: String,
     },
 }

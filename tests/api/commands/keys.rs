@@ -75,7 +75,7 @@ async fn R046_of_keys_that_are_made_at_the_same_moment_two_of_a_purpose_are_vali
 #[tokio::test]
 async fn R043_a_key_is_brought_along_and_its_secret_stands_nowhere() {
     let made = Installation::new().await;
-    let (key, secret) = ("a-key-from-elsewhere", "a-secret-from-elsewhere-2026");
+    let (key, secret) = ("-a-key-from-elsewhere", "a-secret-from-elsewhere-2026");
     made.folder.write("secret", &format!("{secret}\n"));
     let create =
         ["keys", "create", "acme", "--purpose", "login", "--tenant-key", key, "--tenant-secret-file"];

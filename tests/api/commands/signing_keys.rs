@@ -91,14 +91,21 @@ async fn R049_what_is_no_key_of_the_tenant_is_refused_and_nothing_changes() {
     made.run(&["tenant", "create", "beta"]);
     let before = states(&made);
     let another = made.json(&["signing-keys", "list", "beta"])[0]["kid"].as_str().unwrap().to_owned();
-    for kid in ["", "kid", &another] {
+    // One in 64 begins with a hyphen.
+    for kid in ["", "kid", "-kid", "--kid", &another] {
         let reasons = ["tenant acme has no signing key", "`vestibule signing-keys list acme` shows them"];
         made.refused(&["signing-keys", "retire", "acme", kid], &reasons);
     }
     for arguments in [&["list", "nobody"][..], &["rotate", "system"], &["retire", "", "kid"]] {
         made.refused(&[&["signing-keys"], arguments].concat(), &["there is no tenant"]);
     }
-    for arguments in [&[][..], &["rotate"], &["retire", "acme"], &["rotate", "acme", "--then"]] {
+    for arguments in [
+        &[][..],
+        &["rotate"],
+        &["retire", "acme"],
+        &["retire", "acme", "--json"],
+        &["rotate", "acme", "--then"],
+    ] {
         assert_eq!(made.folder.run(&[&["signing-keys"], arguments].concat()).code, Some(2), "{arguments:?}");
     }
     assert_eq!(states(&made), before);
