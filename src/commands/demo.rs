@@ -25,7 +25,7 @@ use crate::events::Actor;
 use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::installation;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, stop_signals};
 use crate::passwords::{PasswordHash, hash_blocking};
 use crate::secrets::MasterKeys;
 use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings};
@@ -128,9 +128,10 @@ pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::
             format!("--data {folder}: its master key is not its database's; remove the folder to begin anew")
         })?;
         let app = open_app(&config, master, db)?;
+        let stop = stop_signals()?;
         demo.print(out, fresh, &listeners.public_base(), &listeners.operator_base())?;
         out.flush()?;
-        serve(app, listeners, metrics).await
+        serve(app, listeners, metrics, stop).await
     })
 }
 

@@ -5,7 +5,7 @@ use tracing::info;
 use super::Global;
 use super::start::{check_database, open_app, open_database, runtime, serve, telemetry};
 use crate::db::Access;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, stop_signals};
 use crate::secrets::MasterKeys;
 use crate::version;
 
@@ -19,12 +19,13 @@ pub(super) fn run(global: &Global) -> anyhow::Result<()> {
         let db = open_database(&config, Access::Existing).await?;
         let app = open_app(&config, master, db)?;
         let listeners = Listeners::bind(&config).await?;
+        let stop = stop_signals()?;
         info!(
             public = listeners.public_base(),
             operator = listeners.operator_base(),
             version = version::FULL,
             "ready"
         );
-        serve(app, listeners, metrics).await
+        serve(app, listeners, metrics, stop).await
     })
 }

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
 use crate::flows::summarise_refusals;
-use crate::listeners::{Listeners, stop_signals};
+use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
 use crate::secrets::MasterKeys;
@@ -118,10 +118,15 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
     })
 }
 
-/// Serves until a signal says to stop; what has begun is finished.
-pub(super) async fn serve(app: App, listeners: Listeners, metrics: Metrics) -> anyhow::Result<()> {
+/// Serves until somebody asks to stop; what has begun is finished. Whoever says that it is ready listens to
+/// [`stop_signals`] before.
+pub(super) async fn serve(
+    app: App,
+    listeners: Listeners,
+    metrics: Metrics,
+    stop: StopRequests,
+) -> anyhow::Result<()> {
     let app = Arc::new(app);
-    let stop = stop_signals()?;
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
     let routers = (server::public_router(&app), server::operator_router(&app, metrics));
     let served = listeners.serve(routers.0, routers.1, stop).await;
