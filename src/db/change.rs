@@ -9,7 +9,14 @@ use super::value::{Row, Value};
 pub struct Statement {
     pub(super) sql: &'static str,
     pub(super) params: Vec<Value>,
-    pub(super) demand: Option<&'static str>,
+    pub(super) demand: Option<Demand>,
+}
+
+/// So many rows at least, or the change is undone and the word says what was missed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Demand {
+    pub(super) what: &'static str,
+    pub(super) rows: usize,
 }
 
 impl Statement {
@@ -29,8 +36,15 @@ impl Statement {
     /// Demands that the statement answers at least one row (its text ends in `returning …`).
     /// If it does not, the whole change is undone and `what` is named in [`DbError::Refused`].
     #[must_use]
-    pub fn must_change(mut self, what: &'static str) -> Self {
-        self.demand = Some(what);
+    pub fn must_change(self, what: &'static str) -> Self {
+        self.must_change_all(what, 1)
+    }
+
+    /// [`Statement::must_change`], for a text that writes so many rows: it answers all of them, or the change is
+    /// undone. One text has one number.
+    #[must_use]
+    pub fn must_change_all(mut self, what: &'static str, rows: usize) -> Self {
+        self.demand = Some(Demand { what, rows });
         self
     }
 }

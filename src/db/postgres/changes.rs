@@ -189,7 +189,7 @@ fn after_undone(lease: Lease, what: Meaning, statement: &Statement) -> Attempt {
         }
         Meaning::Undone(error) => error,
         Meaning::NothingTouched => match statement.demand {
-            Some(demand) => DbError::Refused(demand),
+            Some(demand) => DbError::Refused(demand.what),
             None => DbError::Failed("a division by zero".into()),
         },
     };

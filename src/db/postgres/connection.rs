@@ -61,7 +61,7 @@ impl Purpose {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
-    prepared: Mutex<HashMap<(TextKey, bool), Arc<Prepared>>>,
+    prepared: Mutex<HashMap<(TextKey, usize), Arc<Prepared>>>,
     doubt: Arc<AtomicBool>,
 }
 
@@ -122,24 +122,24 @@ impl Connection {
 
     /// The statement as the server knows it; the first time it costs a round trip.
     pub(super) async fn prepare(&self, statement: &Statement) -> Result<Arc<Prepared>, Error> {
-        let demanding = statement.demand.is_some();
-        let key = (text::key(statement.sql), demanding);
+        let demanded = statement.demand.map_or(0, |demand| demand.rows);
+        let key = (text::key(statement.sql), demanded);
         if let Some(known) = self.known().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let prepared = if demanding {
-            self.client.prepare(&demanding_text(statement.sql)).await?
+        let prepared = if demanded > 0 {
+            self.client.prepare(&demanding_text(statement.sql, demanded)).await?
         } else {
             self.client.prepare(statement.sql).await?
         };
-        let shown = prepared.columns().len() - usize::from(demanding);
+        let shown = prepared.columns().len() - usize::from(demanded > 0);
         let columns = prepared.columns()[..shown].iter().map(|column| Box::from(column.name())).collect();
         let prepared = Arc::new(Prepared { statement: prepared, columns });
         self.known().insert(key, Arc::clone(&prepared));
         Ok(prepared)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(TextKey, bool), Arc<Prepared>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<(TextKey, usize), Arc<Prepared>>> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -192,11 +192,11 @@ impl Prepared {
     }
 }
 
-/// The statement, made to fail with a division by zero where it answers no row.
-fn demanding_text(sql: &str) -> String {
+/// The statement, made to fail with a division by zero where it answers fewer rows.
+fn demanding_text(sql: &str, rows: usize) -> String {
     format!(
         "with s as ({sql}) select s.*, m.vestibule_ok \
-         from (select 1 / count(*) as vestibule_ok from s) m left join s on true"
+         from (select 1 / (count(*) / {rows}) as vestibule_ok from s) m left join s on true"
     )
 }
 

@@ -217,8 +217,10 @@ impl Writer {
                 .connection
                 .run(statement, self.rows_per_change)
                 .map_err(|problem: Problem| problem.explain())?;
-            if let (Some(demand), true) = (statement.demand, rows.is_empty()) {
-                return Err(DbError::Refused(demand));
+            if let Some(demand) = statement.demand
+                && rows.len() < demand.rows
+            {
+                return Err(DbError::Refused(demand.what));
             }
             let touched = self.connection.raw.total_changes() - before;
             if usize::try_from(touched).is_ok_and(|touched| touched > self.rows_per_change) {

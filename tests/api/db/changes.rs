@@ -98,6 +98,29 @@ async fn a_refused_statement_undoes_the_whole_change_and_is_named() {
 }
 
 #[tokio::test]
+async fn a_statement_that_must_write_several_rows_writes_all_of_them_or_the_change_is_undone() {
+    let database = things().await;
+    let two = |first: &str, second: &str| {
+        Statement::new(
+            "insert into things (id, n) values ($1, 1), ($2, 1) on conflict do nothing returning id as id",
+        )
+        .bind(first)
+        .bind(second)
+        .must_change_all("both", 2)
+    };
+    let applied = database.apply(two("a", "b")).await.unwrap();
+    assert_eq!(applied.rows(0).len(), 2);
+    for (first, second) in [("c", "a"), ("a", "c"), ("a", "b")] {
+        for alone in [true, false] {
+            let after = if alone { Change::new() } else { Change::new().with(add("d", 1)) };
+            let error = database.apply(after.with(two(first, second))).await.unwrap_err();
+            assert!(matches!(error, DbError::Refused("both")), "{error:?}");
+        }
+    }
+    assert_eq!(count(&database).await, 2);
+}
+
+#[tokio::test]
 async fn a_mistake_undoes_the_whole_change_and_harms_nobody_else() {
     let database = things().await;
     database.apply(add("taken", 1)).await.unwrap();
