@@ -8,6 +8,7 @@ mod change;
 mod migrate;
 mod options;
 mod postgres;
+mod rows;
 mod sqlite;
 mod text;
 mod value;
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 pub use change::{Applied, Change, DbError, Statement};
 pub use migrate::{MIGRATIONS, Migration};
 pub use options::{Access, DatabaseOptions};
+pub use rows::{ROWS_AT_ONCE, in_chunks, many_rows};
 pub use value::{Row, Value};
 
 use postgres::Postgres;

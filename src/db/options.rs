@@ -39,6 +39,10 @@ pub struct DatabaseOptions {
     /// SQLite: a change that touches or answers more rows is undone, because everyone waits for
     /// the one writer. Default 10,000.
     pub rows_per_change: usize,
+    /// SQLite: leave the write lock alone after each commit, half as long as it was held. Another process that waits
+    /// for it looks now and then only, and would never find it free. For commands that write much beside a server.
+    /// Default no.
+    pub give_way: bool,
     /// PostgreSQL: connections for changes of one statement, and as many again for changes of
     /// several. Default 8.
     pub write_connections: usize,
@@ -62,6 +66,7 @@ impl DatabaseOptions {
             queue: 4096,
             batch: 256,
             rows_per_change: 10_000,
+            give_way: false,
             write_connections: 8,
             read_connections: 2,
             list_connections: 4,

@@ -73,6 +73,7 @@ impl Sqlite {
             checkpointing,
             batch: options.batch,
             rows_per_change: options.rows_per_change,
+            give_way: options.give_way,
             written: 0,
         };
         start("db-writer", move || writer.run())?;

@@ -63,6 +63,7 @@ pub(super) struct Writer {
     pub(super) checkpointing: Arc<Mutex<()>>,
     pub(super) batch: usize,
     pub(super) rows_per_change: usize,
+    pub(super) give_way: bool,
     /// What has been written since the last checkpoint, roughly in pages.
     pub(super) written: usize,
 }
@@ -118,6 +119,9 @@ impl Writer {
             }
         };
         self.commit(ran);
+        if self.give_way {
+            std::thread::sleep(started.elapsed() / 2);
+        }
         left_over
     }
 
