@@ -100,6 +100,8 @@ create table imports (
     file_digest text not null,
     lines_done bigint not null,
     created bigint not null,
+    -- Entries whose user was there already.
+    present bigint not null,
     refused bigint not null,
     started_at bigint not null,
     updated_at bigint not null,

@@ -33,6 +33,7 @@ pub mod app;
 pub mod customers;
 pub mod devices;
 pub mod events;
+pub mod imports;
 pub mod installation;
 pub mod operators;
 pub mod password_resets;

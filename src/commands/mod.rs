@@ -17,6 +17,7 @@ mod show;
 mod signing_keys;
 mod start;
 mod tenant;
+mod user;
 mod version;
 
 use std::io::Write;
@@ -81,6 +82,9 @@ enum Command {
     Keys(keys::Keys),
     /// List, rotate and retire a tenant's signing keys: what its access tokens are signed with
     SigningKeys(signing_keys::SigningKeys),
+    /// Let a tenant's users in from a file, or write them to one
+    #[command(subcommand)]
+    User(user::User),
     /// Bring the database's schema up to this version's
     Migrate,
     /// Check the configuration, its files and its database, and show what is in effect
@@ -99,6 +103,7 @@ impl Command {
             Self::Tenant(tenant) => tenant::run(tenant, global, out),
             Self::Keys(keys) => keys::run(keys, global, out),
             Self::SigningKeys(keys) => signing_keys::run(keys, global, out),
+            Self::User(user) => user::run(user, global, out),
             Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
             Self::Version => version::run(out),

@@ -1,6 +1,7 @@
 //! Customers: individuals and organizations. A tenant's staff belong to its one house organization.
 
 mod details;
+pub mod moved;
 mod record;
 pub mod store;
 

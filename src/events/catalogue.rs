@@ -91,11 +91,14 @@ impl EventName {
             Self::CustomerErased | Self::UserErased => &[],
             Self::UserCreated => &[("kind", "`customer` or `staff`."), ("roles", "The user's roles.")],
             Self::UsersImported => &[
-                ("file", "SHA-256 of the file."),
-                ("created", "Users made."),
+                ("file", "SHA-256 of the file; null for standard input."),
+                ("firstLine", "The first line that this event is about."),
+                ("lastLine", "The last one."),
+                ("created", "Users made of these lines."),
+                ("present", "Lines whose user was there already."),
                 ("refused", "Lines that were refused."),
             ],
-            Self::UsersExported => &[("users", "How many.")],
+            Self::UsersExported => &[("users", "How many there were when it began.")],
             Self::TenantCreated => &[
                 ("slug", "Its slug."),
                 ("settings", "Its settings."),

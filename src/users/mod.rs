@@ -2,6 +2,7 @@
 
 pub mod directory;
 mod metadata;
+pub mod moved;
 mod name;
 mod phone;
 mod roles;

@@ -69,7 +69,8 @@ impl<'a> NewUser<'a> {
         }
     }
 
-    fn search(&self) -> String {
+    /// What a text search looks at.
+    pub(super) fn search(&self) -> String {
         let names = [self.first_name, self.last_name, self.full_name, self.username, self.email];
         search_text(names.into_iter().chain(self.phones.iter().map(|phone| Some(phone.number.as_str()))))
     }

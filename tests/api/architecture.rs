@@ -233,6 +233,7 @@ fn a_store_writes_only_its_own_tables() {
             "signing_keys" => &["signing_keys"],
             "operators" => &["operators"],
             "password_resets" => &["password_resets"],
+            "imports" => &["imports"],
             other => panic!("{other}: say which tables it owns"),
         }
     };

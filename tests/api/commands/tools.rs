@@ -106,6 +106,7 @@ fn the_help_reads_well() {
       tenant        Make tenants, set, suspend, resume and delete them
       keys          Make, list and revoke tenant keys: what a tenant's apps and backends show
       signing-keys  List, rotate and retire a tenant's signing keys: what its access tokens are signed with
+      user          Let a tenant's users in from a file, or write them to one
       migrate       Bring the database's schema up to this version's
       check-config  Check the configuration, its files and its database, and show what is in effect
       version       Show the version and the commit it was built from
