@@ -10,3 +10,4 @@ mod signing_keys;
 mod tenants;
 mod tls;
 mod tools;
+mod user_import;

@@ -6,7 +6,7 @@ mod logins;
 use vestibule::passwords::{PasswordHash, imports};
 
 /// Everybody's password, as Django 5.2, passlib 1.7, argon2-cffi, pyca/bcrypt and Python's hashlib hashed it.
-const HASHES: [&str; 10] = [
+pub const HASHES: [&str; 10] = [
     "pbkdf2_sha256$1000$seasalt2Kq9$qqp/Mez4hDZdNFTJ/Nws14Vc/uEMJ/xblhtrlW45+j0=",
     "pbkdf2_sha1$1000$seasalt2Kq9$PK84kNA2JFSnyHlF3t3z7pIkbVw=",
     "$pbkdf2-sha512$1000$ByBkbC3FWIuxNobwXovx3g$Ad0FyIMaORFoxtxqJI1TJzdVdhWmqtMvM3Bv5DCcU8YavoWtt8dLUjWNW7jCn8nCRxMgumZgvCzPQnlb06qfcA",
