@@ -10,7 +10,7 @@ use crate::customers::{Category, CustomerDetails, CustomerKind, CustomerStatus, 
 use crate::error::FieldError;
 use crate::ids::{CustomerId, UserId};
 use crate::password_rules::{self, BreachedPasswords, KnownWords};
-use crate::passwords::{PasswordHash, floor_for, imports};
+use crate::passwords::{Cost, PasswordHash, floor_for, imports};
 use crate::users::moved::MovedUser;
 use crate::users::store::NewUser;
 use crate::users::{
@@ -35,6 +35,8 @@ pub struct Premises {
     pub house: CustomerId,
     pub tenant_slug: String,
     pub tenant_name: String,
+    /// What a hash of ours costs.
+    pub hash_cost: Cost,
     /// The tenant's, in code points.
     pub password_min_length: usize,
     /// The operator's file, if there is one.
@@ -189,6 +191,8 @@ impl Arrival {
         };
         MovedUser {
             user,
+            // Until the next login replaces it, the hash has a floor of its own.
+            password_imported: matches!(self.credential, Credential::Hash(_, floor) if !floor.is_zero()),
             status: self.status,
             password_changed_at: self.password_changed_at,
             last_login_at: self.last_login_at,
@@ -341,7 +345,10 @@ fn read_credential(
         let Some(hash) = fields.check("passwordHash", hash.map_err(|problem| format!("is {problem}"))) else {
             return Credential::None;
         };
-        return match fields.check("passwordHash", floor_for(&hash).map_err(|_| "cannot be computed here")) {
+        return match fields.check(
+            "passwordHash",
+            floor_for(&hash, premises.hash_cost).map_err(|_| "cannot be computed here"),
+        ) {
             Some(floor) => Credential::Hash(hash, floor),
             None => Credential::None,
         };

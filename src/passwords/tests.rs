@@ -553,14 +553,18 @@ async fn R037_the_thread_for_foreign_hashes_rests_while_others_wait() {
 #[test]
 fn R004_the_floor_is_more_than_the_hash_takes_and_is_measured_once() {
     let ours = hash_blocking(&options(), &secret("x")).expect("hashed");
-    assert_eq!(floor_for(&ours).expect("measured"), Duration::ZERO);
+    let now = options().cost;
+    assert_eq!(floor_for(&ours, now).expect("measured"), Duration::ZERO);
+    // One of ours at another cost stands out like any other.
+    let then = floor_for(&ours, Cost { passes: now.passes + 1, ..now }).expect("measured");
+    assert!(then > Duration::from_millis(100));
     let slow = PasswordHash::parse(&FOREIGN.replace("4096", "400000")).expect("well-formed");
     let started = Instant::now();
-    let floor = floor_for(&slow).expect("measured");
+    let floor = floor_for(&slow, now).expect("measured");
     let took = started.elapsed();
     assert!(floor > Duration::from_millis(100) && floor < Duration::from_millis(100) + 3 * took);
     let other = PasswordHash::parse(&slow.as_str().replace("c2FsdA", "b3RoZXI")).expect("well-formed");
-    assert_eq!(floor_for(&other).expect("measured"), floor);
-    let quick = floor_for(&foreign()).expect("measured");
+    assert_eq!(floor_for(&other, now).expect("measured"), floor);
+    let quick = floor_for(&foreign(), now).expect("measured");
     assert!(Duration::from_millis(100) < quick && quick < floor);
 }

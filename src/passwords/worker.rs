@@ -120,7 +120,7 @@ pub(super) fn random(cost: Cost) -> anyhow::Result<Argon2id> {
     Ok(Argon2id { cost, salt, tag })
 }
 
-fn evaluate(
+pub(super) fn evaluate(
     engine: &mut Engine,
     cost: Cost,
     password: &SecretString,

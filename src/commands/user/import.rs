@@ -115,6 +115,7 @@ impl Import {
                 house,
                 tenant_slug: tenant.slug,
                 tenant_name: name,
+                hash_cost: hashing.cost,
                 password_min_length: tenant.settings.password_min_length,
                 breached: breached_passwords(config)?,
             };

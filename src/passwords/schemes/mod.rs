@@ -138,6 +138,15 @@ impl PasswordHash {
         matches!(self.scheme, Scheme::Foreign(_))
     }
 
+    /// Whether verifying it takes another time than a hash of ours at this cost.
+    #[must_use]
+    pub fn stands_out(&self, ours: Cost) -> bool {
+        match &self.scheme {
+            Scheme::Argon2id(argon2id) => argon2id.cost != ours,
+            Scheme::Foreign(_) => true,
+        }
+    }
+
     /// What the scheme is called in reports.
     #[must_use]
     pub const fn scheme_name(&self) -> &'static str {

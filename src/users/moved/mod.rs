@@ -15,6 +15,8 @@ use super::{Metadata, PersonDetails, Phone, UserKind, UserStatus};
 pub struct MovedUser<'a> {
     pub user: NewUser<'a>,
     pub status: UserStatus,
+    /// Whether verifying the password's hash takes another time than one of ours (R004).
+    pub password_imported: bool,
     /// `None` where nobody knows.
     pub password_changed_at: Option<Timestamp>,
     pub last_login_at: Option<Timestamp>,

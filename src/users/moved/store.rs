@@ -61,7 +61,7 @@ fn bind_user(statement: Statement, moved: &MovedUser<'_>) -> Statement {
         .bind(user.kind.as_str())
         .bind(moved.status.as_str())
         .bind(user.password_hash.map(PasswordHash::as_str))
-        .bind(user.password_hash.is_some_and(PasswordHash::is_imported))
+        .bind(moved.password_imported)
         .bind(moved.password_changed_at)
         .bind(serde_json::to_string(user.roles).expect("a list of texts"))
         .bind(user.username)
