@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::Global;
 use super::files;
@@ -20,15 +21,16 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Origin};
 use crate::customers::CustomerKind;
 use crate::customers::store::NewCustomer;
-use crate::db::{Access, Database};
-use crate::events::Actor;
+use crate::db::{Access, Change, Database, DbError};
+use crate::events::{self, Actor, Event, EventName};
 use crate::flows::{CreateUser, NewTenant, create_tenant};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::installation;
 use crate::listeners::{Listeners, stop_signals};
 use crate::passwords::{PasswordHash, hash_blocking};
 use crate::secrets::MasterKeys;
-use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings};
+use crate::tenants::keys::DOCUMENTED_SECRETS;
+use crate::tenants::{self, Family, KeyPurpose, NewTenantKey, Profile, Settings};
 use crate::users::store::NewUser;
 use crate::users::{LoginName, Phone, UserKind};
 
@@ -36,8 +38,13 @@ use crate::users::{LoginName, Phone, UserKind};
 const SLUG: &str = "tenant-demo-001";
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 const TENANT_KEY: &str = "a1B2c3D4e5F6g7H8i9J0kLmNopQr";
-const TENANT_SECRET: &str = "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh";
+const TENANT_SECRET: &str = DOCUMENTED_SECRETS[0];
+const BACKEND_KEY: &str = "b4Ck3nDk3YaBcDeFgHiJkLmNoPqR";
+const BACKEND_SECRET: &str = DOCUMENTED_SECRETS[1];
 const PASSWORD: &str = "SecurePass123!";
+/// Whom the printed registration makes.
+const NEW_EMAIL: &str = "ada.lovelace@example.test";
+const NEW_PASSWORD: &str = "correct horse battery";
 
 /// Who can log in to the demo.
 struct Person {
@@ -183,6 +190,12 @@ impl Demo {
         let word = if fresh { "new, in" } else { "found in" };
         writeln!(out, "Vestibule's demo is ready; its data is {word} {}.\n", self.data.display())?;
         writeln!(out, "Log in:\n\n{}\n", documented_call(public))?;
+        writeln!(
+            out,
+            "Register an individual, as the tenant's backend does:\n\n{}\n",
+            registration_call(public)
+        )?;
+        writeln!(out, "{NEW_EMAIL} then logs in like the first, with the password {NEW_PASSWORD:?}.\n")?;
         writeln!(out, "Who can log in (password {PASSWORD}):")?;
         for person in &PEOPLE {
             let Person { family, customer, user, email, .. } = person;
@@ -228,9 +241,45 @@ fn documented_call(base: &str) -> LoginCall<'_> {
     }
 }
 
+/// A registration by the backend key, ready to paste. The documented call shows the same person.
+fn registration_call(base: &str) -> String {
+    format!(
+        "curl --request POST \\\n  \
+         --url {base}/api/v2.1/customer/individual/registration \\\n  \
+         --user '{BACKEND_KEY}:{BACKEND_SECRET}' \\\n  \
+         --header 'Content-Type: application/json' \\\n  \
+         --data '{{ \"firstName\": \"Ada\", \"lastName\": \"Lovelace\", \"email\": \"{NEW_EMAIL}\",\n            \
+         \"password\": \"{NEW_PASSWORD}\", \"matchingPassword\": \"{NEW_PASSWORD}\" }}'"
+    )
+}
+
+fn backend_key() -> NewTenantKey {
+    NewTenantKey::brought_along(KeyPurpose::Backend, BACKEND_KEY.to_owned(), BACKEND_SECRET.to_owned())
+}
+
+/// Gives a demo of before its backend key. Where the key is, has been revoked or has no room, all stays as it is.
+async fn add_backend_key(db: &Database, tenant: &TenantId) -> anyhow::Result<()> {
+    let (key, now) = (backend_key(), Clock::system().now());
+    let event = Event {
+        details: json!({ "keyId": key.id, "purpose": key.purpose.as_str(), "broughtAlong": true }),
+        ..Event::new(EventName::TenantKeyCreated, Actor::Operator(None))
+    };
+    let change = Change::new()
+        .with(tenants::store::hold(tenant, now))
+        .with(tenants::keys::store::demand_room(tenant, key.purpose, now))
+        .with(tenants::keys::store::insert(tenant, &key, now))
+        .with(events::store::insert(tenant, &event, now));
+    match db.apply(change).await {
+        Ok(_) | Err(DbError::Refused(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes the demo's tenant and people, unless they are there: whether they are new.
 async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow::Result<bool> {
+    let tenant = TenantId::from_stored(TENANT.to_owned());
     if installation::is_demo(db).await? {
+        add_backend_key(db, &tenant).await?;
         return Ok(false);
     }
     ensure!(
@@ -238,13 +287,14 @@ async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow:
         "the database in --data has tenants and is not a demo's; choose another folder"
     );
     let hash = hash_blocking(&password_options(config), &SecretString::from(PASSWORD))?;
-    let key = NewTenantKey::brought_along(KeyPurpose::Login, TENANT_KEY.to_owned(), TENANT_SECRET.to_owned());
+    let login_key =
+        NewTenantKey::brought_along(KeyPurpose::Login, TENANT_KEY.to_owned(), TENANT_SECRET.to_owned());
     let people: Vec<Furnished> =
         PEOPLE.iter().map(Furnished::new).collect::<Option<_>>().context("demo ids")?;
     let customers: Vec<_> = people.iter().filter_map(Furnished::customer).collect();
     let users: Vec<_> = people.iter().map(|person| person.user(&hash)).collect();
     let new = NewTenant {
-        id: TenantId::from_stored(TENANT.to_owned()),
+        id: tenant,
         slug: SLUG,
         name: "Demo Tenant",
         settings: Settings {
@@ -254,7 +304,7 @@ async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow:
             password_min_length: 8,
             ..Settings::default()
         },
-        keys: &[key],
+        keys: &[login_key, backend_key()],
         house: &people[2].customer_id,
         customers: &customers,
         users: &users,

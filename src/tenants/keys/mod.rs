@@ -19,8 +19,10 @@ const KEY_LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
 /// How long a secret may be that is brought along: 22 characters of base64 hold 128 bits (ASVS 11.5.1).
 const SECRET_LENGTHS: std::ops::RangeInclusive<usize> = 22..=256;
 
-/// What the documentation shows as a secret: everybody knows it (R011).
-const DOCUMENTED_SECRET: &str = "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh";
+/// What the documentation shows as secrets, of a login and of a backend key: everybody knows them (R011). The demo has
+/// them.
+pub const DOCUMENTED_SECRETS: [&str; 2] =
+    ["s3Cr3tKeyXyZpQwErTyUiOpAsDfGh", "b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh"];
 
 /// The longest name of a key, in bytes.
 const MAX_NAME_BYTES: usize = 100;
@@ -184,7 +186,7 @@ impl TenantKeyRequest {
                     let (least, most) = SECRET_LENGTHS.into_inner();
                     let shape = format!("must have {least} to {most} visible ASCII characters");
                     wrong("tenantSecret", format!("{shape}; leave both out for a random one"));
-                } else if secret == DOCUMENTED_SECRET || secret == key {
+                } else if DOCUMENTED_SECRETS.contains(&secret) || secret == key {
                     let problem = "is one that others know: the documentation's example, or the key itself";
                     wrong("tenantSecret", format!("{problem}; leave both out for a random one"));
                 }

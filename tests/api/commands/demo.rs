@@ -35,13 +35,22 @@ impl Demo {
         self.printed.join("\n")
     }
 
-    /// Pastes the printed call into a shell: its answer.
-    fn paste(&self) -> Value {
+    /// The printed call after these words.
+    fn call_after(&self, words: &str) -> String {
         let text = self.text();
-        let call = &text[text.find("curl ").unwrap()..text.find("\n\nWho can").unwrap()];
-        let answer =
-            Ended::from(Command::new("sh").arg("-c").arg(format!("{call} --silent")).output().unwrap());
-        serde_json::from_str(&answer.out).unwrap_or_else(|_| panic!("{answer:?}"))
+        let (_, rest) =
+            text.split_once(&format!("{words}:\n\n")).unwrap_or_else(|| panic!("{words}: {text}"));
+        rest.split("\n\n").next().unwrap().to_owned()
+    }
+
+    /// Pastes the printed login into a shell: its answer.
+    fn paste(&self) -> Value {
+        paste(&self.call_after("Log in"))
+    }
+
+    /// Pastes the printed registration.
+    fn paste_registration(&self) -> Value {
+        paste(&self.call_after("Register an individual, as the tenant's backend does"))
     }
 
     /// Stops it with Ctrl-C.
@@ -82,6 +91,47 @@ fn the_documented_call_works_and_a_second_run_finds_the_first_ones_data() {
     }
     assert_ne!(first["data"]["sessionId"], second["data"]["sessionId"]);
     assert!(second["data"]["user"]["lastLogin"].is_string(), "the first run's login was kept: {second}");
+}
+
+/// Runs a call in a shell: its answer.
+fn paste(call: &str) -> Value {
+    let answer = Ended::from(Command::new("sh").arg("-c").arg(format!("{call} --silent")).output().unwrap());
+    serde_json::from_str(&answer.out).unwrap_or_else(|_| panic!("{answer:?}"))
+}
+
+#[test]
+fn who_is_registered_by_the_printed_call_can_log_in() {
+    let folder = Folder::new();
+    let demo = Demo::start(&folder);
+    let login =
+        demo.call_after("Log in").replace("customer.login.123456@example.test", "ada.lovelace@example.test");
+    let login = login.replace("SecurePass123!", "correct horse battery");
+    assert_eq!(paste(&login)["code"], 401, "nobody has this name yet");
+    let registered = demo.paste_registration();
+    assert_eq!(registered["code"], 200, "{registered}");
+    assert!(demo.text().contains("ada.lovelace@example.test then logs in"), "{}", demo.text());
+    let answer = paste(&login);
+    assert_eq!(answer["code"], 200, "{answer}");
+    assert_eq!(answer["data"]["userId"], registered["data"]["user"]["id"]);
+    assert_eq!(demo.paste_registration()["code"], 409, "the e-mail is taken");
+    demo.stop();
+}
+
+#[test]
+fn a_demo_of_before_gets_its_backend_key_once_and_a_revoked_one_stays_revoked() {
+    let folder = Folder::new();
+    Demo::start(&folder).stop();
+    let database = || rusqlite::Connection::open(folder.path("vestibule-demo/vestibule.db")).unwrap();
+    let run = |sql: &str| database().execute(sql, []).unwrap();
+    assert_eq!(run("delete from tenant_keys where purpose = 'backend'"), 1);
+    let demo = Demo::start(&folder);
+    assert_eq!(demo.paste_registration()["code"], 200);
+    demo.stop();
+    assert_eq!(run("update tenant_keys set revoked_at = 1 where purpose = 'backend'"), 1);
+    let demo = Demo::start(&folder);
+    assert_eq!(demo.paste_registration()["code"], 401);
+    assert_eq!(demo.paste()["code"], 200);
+    demo.stop();
 }
 
 #[test]

@@ -123,6 +123,16 @@ async fn R011_the_first_administrator_logs_in_and_nobody_else_can() {
         ("tenant-demo-001", credentials(demo_user, "SecurePass123!", demo_key, demo_secret), 403),
         ("system", credentials("admin", "admin", key, secret), 403),
         ("acme", credentials(demo_user, "SecurePass123!", demo_key, demo_secret), 403),
+        (
+            "acme",
+            credentials(
+                demo_user,
+                "SecurePass123!",
+                "b4Ck3nDk3YaBcDeFgHiJkLmNoPqR",
+                "b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh",
+            ),
+            403,
+        ),
         ("acme", credentials("admin", "admin", key, secret), 401),
         ("acme", credentials("ada@acme.test", "password", key, secret), 401),
         ("acme", serde_json::json!({ "username": "ada@acme.test", "password": PASSWORD }), 403),

@@ -137,6 +137,10 @@ async fn a_key_is_brought_along_whole_within_bounds_and_is_nobody_elses() {
             json!({ "tenantKey": good_key, "tenantSecret": "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh" }),
             vec!["tenantSecret"],
         ),
+        (
+            json!({ "tenantKey": good_key, "tenantSecret": "b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh" }),
+            vec!["tenantSecret"],
+        ),
         (json!({ "tenantKey": "", "tenantSecret": "" }), vec!["tenantKey", "tenantSecret"]),
         (json!({ "name": "" }), vec!["name"]),
         (json!({ "name": "x".repeat(101) }), vec!["name"]),
