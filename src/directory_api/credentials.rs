@@ -19,6 +19,8 @@ use crate::sessions_api::own_path;
 use crate::tenants::Family;
 use crate::users::{User, is_unfit};
 
+use super::examples;
+
 /// The longest reason, in characters.
 const MAX_REASON: usize = 200;
 
@@ -110,12 +112,7 @@ pub struct LoginReset {
         "matchingPassword": "nine green bottles",
     })),
     responses(
-        (status = 200, description = "The password is changed", body = Success<PasswordChanged>, example = json!({
-            "code": 200, "message": "Success", "data": {
-                "userId": "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001",
-                "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
-            },
-        })),
+        (status = 200, description = "The password is changed", body = Success<PasswordChanged>),
         (status = 401, description = "The token or the password is not good"),
     )
 )]
@@ -152,7 +149,10 @@ pub(super) async fn change_password(
     path = "/api/v2.1/admin/users/{userId}/credentials",
     operation_id = "setPassword",
     tag = "Credentials",
-    params(("userId" = String, Path, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")),
+    params((
+        "userId" = String, Path, max_length = 64, pattern = "^[A-Za-z0-9_-]+$", description = "The user's id.",
+        example = json!(examples::USER),
+    )),
     security(("backendKey" = []), ("accessToken" = [])),
     request_body(content = SetCredentials, example = json!({
         "newPassword": "nine green bottles", "matchingPassword": "nine green bottles", "reason": "Agreed by phone",

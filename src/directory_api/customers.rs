@@ -88,7 +88,7 @@ impl CustomersQuery {
     tag = "Customers",
     security(("accessToken" = []), ("backendKey" = [])),
     params(PageQuery, CustomersQuery),
-    responses((status = 200, description = "Some customers", body = Success<CustomerPage>, example = json!(examples::page(&examples::customer("ACTIVE")))))
+    responses((status = 200, description = "Some customers", body = Success<CustomerPage>, example = json!(examples::page(&[examples::customer("ACTIVE")]))))
 )]
 async fn list_customers(
     State(app): State<SharedApp>,

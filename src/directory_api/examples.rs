@@ -9,7 +9,8 @@ pub(super) const ORGANIZATION: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d002";
 const HOUSE: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d003";
 pub(super) const USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001";
 const ORGANIZATIONS_USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d002";
-const STAFF: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d003";
+const NEW_CUSTOMER: &str = "7d1e9b54-2f6a-4c83-a05e-6b1c8d2f3a47";
+const NEW_USER: &str = "e25c4a10-93bd-4f7e-8b61-0d5f7a9c1e36";
 
 /// The envelope.
 pub(super) fn success(data: &Value) -> Value {
@@ -17,8 +18,8 @@ pub(super) fn success(data: &Value) -> Value {
 }
 
 /// The envelope of a list's only page.
-pub(super) fn page(item: &Value) -> Value {
-    success(&json!({ "items": [item], "nextCursor": null }))
+pub(super) fn page(items: &[Value]) -> Value {
+    success(&json!({ "items": items, "nextCursor": null }))
 }
 
 /// An individual in this status.
@@ -68,55 +69,104 @@ pub(super) fn erased_user() -> Value {
     user
 }
 
+/// A user of whom the demo knows little.
+fn plain_user(id: &str, customer: &str, kind: &str, email: &str, names: [&str; 2], role: &str) -> Value {
+    let mut user = user("ACTIVE");
+    user["id"] = json!(id);
+    user["customerId"] = json!(customer);
+    user["kind"] = json!(kind);
+    user["email"] = json!(email);
+    user["firstName"] = json!(names[0]);
+    user["lastName"] = json!(names[1]);
+    user["dateOfBirth"] = Value::Null;
+    user["nationality"] = Value::Null;
+    user["roles"] = json!([role]);
+    user["metadata"] = json!({});
+    user
+}
+
 /// A user of an organization.
 pub(super) fn organizations_user() -> Value {
-    let mut user = user("ACTIVE");
-    user["id"] = json!(ORGANIZATIONS_USER);
-    user["customerId"] = json!(ORGANIZATION);
-    user["email"] = json!("business.login.123456@example.test");
-    user["firstName"] = json!("Bo");
-    user["lastName"] = json!("Business");
-    user
+    let email = "business.login.123456@example.test";
+    plain_user(ORGANIZATIONS_USER, ORGANIZATION, "customer", email, ["Bo", "Business"], "USER")
 }
 
-/// A member of staff.
-pub(super) fn staff() -> Value {
-    let mut user = user("ACTIVE");
-    user["id"] = json!(STAFF);
-    user["customerId"] = json!(HOUSE);
-    user["kind"] = json!("staff");
-    user["email"] = json!("staff.login.123456@example.test");
-    user["firstName"] = json!("Sam");
-    user["lastName"] = json!("Staff");
-    user["roles"] = json!(["OPERATOR"]);
-    user
+const SECOND_EMAIL: &str = "bo.second@example.test";
+const STAFF_EMAIL: &str = "sam.staff@example.test";
+
+/// What adds a user to an organization, and its answer.
+pub(super) fn adding_to_organization() -> (Value, Value) {
+    adding(ORGANIZATION, "customer", SECOND_EMAIL, "ACCOUNTANT")
 }
 
-/// What adds a user.
-pub(super) fn new_user(email: &str, role: &str) -> Value {
-    json!({
-        "email": email, "firstName": "Sam", "lastName": "Staff", "phones": [{ "number": "+37060000002" }],
+/// What adds a member of staff, and its answer.
+pub(super) fn adding_staff() -> (Value, Value) {
+    adding(HOUSE, "staff", STAFF_EMAIL, "OPERATOR")
+}
+
+fn adding(customer: &str, kind: &str, email: &str, role: &str) -> (Value, Value) {
+    let mut user = plain_user(NEW_USER, customer, kind, email, ["Sam", "Second"], role);
+    user["phones"][0]["number"] = json!("+37060000002");
+    let request = json!({
+        "email": email, "firstName": "Sam", "lastName": "Second", "phones": [{ "number": "+37060000002" }],
         "roles": [role], "password": "correct horse battery", "matchingPassword": "correct horse battery",
-    })
+    });
+    (request, success(&user))
 }
 
-/// A registration's answer.
-pub(super) fn registered(organization: bool) -> Value {
-    let (customer, user) =
-        if organization { (ORGANIZATION, organizations_user()) } else { (CUSTOMER, self::user("ACTIVE")) };
-    let mut person = json!({ "phone": "+37060000000" });
+/// The registration of an individual, and its answer.
+pub(super) fn registering_individual() -> (Value, Value) {
+    let request = json!({
+        "firstName": "Ada", "lastName": "Lovelace", "email": "ada.lovelace@example.test", "phone": "+37060000001",
+        "password": "correct horse battery", "matchingPassword": "correct horse battery",
+        "dateOfBirth": "1990-12-10", "gender": "female", "nationality": "LT", "placeOfBirth": "Vilnius",
+        "pincode": "01100", "roleIds": ["ACCOUNT_OWNER", "USER"],
+        "customerCategory": { "id": "retail", "name": "Retail" },
+        "individualCustomer": { "customerName": "Ada Lovelace", "tenantId": TENANT },
+    });
+    let answer = registered(&request, "CT_PERSON");
+    (request, answer)
+}
+
+/// The registration of an organization, and its answer.
+pub(super) fn registering_organization() -> (Value, Value) {
+    let request = json!({
+        "email": "office@engines.example.test", "password": "correct horse battery",
+        "matchingPassword": "correct horse battery", "roleIds": ["ACCOUNT_OWNER"],
+        "customerCategory": { "id": "business", "name": "Business" },
+        "organizationCustomer": {
+            "customerName": "Analytical Engines",
+            "organization": {
+                "legalName": "Analytical Engines UAB", "tradingName": "Engines", "registrationNumber": "305000001",
+                "taxId": "LT100000000001",
+            },
+        },
+    });
+    let answer = registered(&request, "CT_ORGANIZATION");
+    (request, answer)
+}
+
+fn registered(request: &Value, customer_type: &str) -> Value {
+    let mut user = plain_user(NEW_USER, NEW_CUSTOMER, "customer", "", ["", ""], "");
+    let mut person = json!({ "phone": request["phone"] });
     for field in
         ["firstName", "lastName", "email", "dateOfBirth", "gender", "nationality", "placeOfBirth", "pincode"]
     {
-        person[field] = user[field].clone();
+        user[field] = request[field].clone();
+        person[field] = request[field].clone();
     }
+    user["roles"] = request["roleIds"].clone();
+    user["phones"] = match &request["phone"] {
+        Value::Null => json!([]),
+        number => json!([{ "phoneType": "MOBILE", "encoding": "E164", "number": number }]),
+    };
+    let organization = customer_type == "CT_ORGANIZATION";
     json!({
         "code": 200,
         "data": {
-            "organization": organization, "individual": !organization, "id": customer, "tenantId": TENANT,
-            "customerType": if organization { "CT_ORGANIZATION" } else { "CT_PERSON" },
-            "customerStatus": "CS_REGISTRATION_COMPLETED", "person": person, "user": user,
-            "categorization": { "id": "retail", "name": "Retail" },
+            "organization": organization, "individual": !organization, "id": NEW_CUSTOMER, "tenantId": TENANT,
+            "customerType": customer_type, "customerStatus": "CS_REGISTRATION_COMPLETED", "person": person,
+            "user": user, "categorization": request["customerCategory"],
         },
         "message": "Success",
         "redirectUrl": null,

@@ -90,7 +90,7 @@ impl UsersQuery {
     security(("accessToken" = []), ("backendKey" = [])),
     params(PageQuery, UsersQuery),
     responses((status = 200, description = "Some users", body = Success<UserPage>,
-               example = json!(examples::page(&examples::user("ACTIVE")))))
+               example = json!(examples::page(&[examples::user("ACTIVE"), examples::organizations_user()]))))
 )]
 async fn list_users(
     State(app): State<SharedApp>,
@@ -126,10 +126,10 @@ async fn list(
     operation_id = "addStaff",
     tag = "Users",
     security(("accessToken" = []), ("backendKey" = [])),
-    request_body(content = AddUser, example = json!(examples::new_user("sam.staff@example.test", "OPERATOR"))),
+    request_body(content = AddUser, example = json!(examples::adding_staff().0)),
     responses(
         (status = 200, description = "The new user", body = Success<DirectoryUser>,
-         example = json!(examples::success(&examples::staff()))),
+         example = json!(examples::adding_staff().1)),
         (status = 409, description = "The e-mail or the username is taken"),
     )
 )]
@@ -192,7 +192,9 @@ async fn get_user(
     tag = "Users",
     security(("accessToken" = []), ("backendKey" = [])),
     params(("userId" = String, Path, description = "The user's id.", example = json!(examples::USER))),
-    request_body(content = ChangeUser, example = json!({ "gender": null, "metadata": { "tier": "gold" } })),
+    request_body(content = ChangeUser, example = json!({
+        "gender": null, "dateOfBirth": "1990-12-10", "nationality": "LT", "metadata": { "tier": "gold" },
+    })),
     responses(
         (status = 200, description = "The user as they are now", body = Success<DirectoryUser>,
          example = json!(examples::success(&examples::user("ACTIVE")))),
@@ -228,7 +230,7 @@ async fn change_user(
         PageQuery,
     ),
     responses((status = 200, description = "Some of the users", body = Success<UserPage>,
-               example = json!(examples::page(&examples::organizations_user()))))
+               example = json!(examples::page(&[examples::organizations_user()]))))
 )]
 async fn list_customer_users(
     State(app): State<SharedApp>,
@@ -253,10 +255,10 @@ async fn list_customer_users(
     params(
         ("customerId" = String, Path, description = "The customer's id.", example = json!(examples::ORGANIZATION)),
     ),
-    request_body(content = AddUser, example = json!(examples::new_user("bo.second@example.test", "ACCOUNTANT"))),
+    request_body(content = AddUser, example = json!(examples::adding_to_organization().0)),
     responses(
         (status = 200, description = "The new user", body = Success<DirectoryUser>,
-         example = json!(examples::success(&examples::organizations_user()))),
+         example = json!(examples::adding_to_organization().1)),
         (status = 409, description = "The e-mail or the username is taken, or the customer is an individual, closed, or \
          the tenant's own organization"),
     )

@@ -53,9 +53,10 @@ impl Person {
 
 /// Puts the example of an operation's 200 (and of its request) where it belongs. An operation that is not here has
 /// its examples from its handler.
-pub fn add(operation: &mut Operation, family: Option<Family>) {
+pub fn add(operation: &mut Operation, family: Option<Family>, path: &str) {
     let id = operation.operation_id.clone().unwrap_or_default();
-    if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, family) {
+    let login = family.filter(|_| path.contains("/sessions"));
+    if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, login) {
         set_example(body.content.values_mut(), Some(&login_request(&Person::of(family))));
     }
     let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
@@ -80,6 +81,9 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         }
         id if id.starts_with("startSession") => started(family?),
         id if id.starts_with("getSession") => viewed(&Person::of(family?)),
+        id if id.starts_with("changePassword") => json!({
+            "userId": Person::of(family?).user, "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
+        }),
         id if id.starts_with("endSession") => json!({
             "success": true, "message": "Session ended", "errorType": "NONE", "sessionId": SESSION,
             "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "logout",

@@ -72,7 +72,7 @@ pub fn finish(mut document: OpenApi, audience: Audience) -> OpenApi {
                 operation.parameters.get_or_insert_default().push(header.into());
             }
             add_errors(operation, path);
-            examples::add(operation, family.filter(|_| path.contains("/sessions")));
+            examples::add(operation, family, path);
             // What asks for no token says so, for readers that would take silence for an oversight.
             operation.security.get_or_insert_default();
         }

@@ -141,18 +141,9 @@ impl IntoResponse for Registered {
     operation_id = "registerIndividual",
     tag = "Registration",
     security(("accessToken" = []), ("backendKey" = [])),
-    request_body(content = RegisterIndividual, example = json!({
-        "firstName": "Ada", "lastName": "Lovelace", "email": "ada.lovelace@example.test", "phone": "+37060000001",
-        "password": "correct horse battery", "matchingPassword": "correct horse battery",
-        "dateOfBirth": "1990-12-10", "gender": "female", "nationality": "LT", "placeOfBirth": "Vilnius",
-        "pincode": "01100", "roleIds": ["ACCOUNT_OWNER", "USER"],
-        "customerCategory": { "id": "retail", "name": "Retail" },
-        "individualCustomer": {
-            "customerName": "Ada Lovelace", "tenantId": "11111111-2222-4333-8444-555555555555",
-        },
-    })),
+    request_body(content = RegisterIndividual, example = json!(examples::registering_individual().0)),
     responses(
-        (status = 200, description = "The customer is registered", body = Registered, example = json!(examples::registered(false))),
+        (status = 200, description = "The customer is registered", body = Registered, example = json!(examples::registering_individual().1)),
         (status = 409, description = "The e-mail or the username is taken"),
     )
 )]
@@ -175,20 +166,9 @@ async fn register_individual(
     operation_id = "registerOrganization",
     tag = "Registration",
     security(("accessToken" = []), ("backendKey" = [])),
-    request_body(content = RegisterOrganization, example = json!({
-        "email": "office@engines.example.test", "password": "correct horse battery",
-        "matchingPassword": "correct horse battery", "roleIds": ["ACCOUNT_OWNER"],
-        "customerCategory": { "id": "business", "name": "Business" },
-        "organizationCustomer": {
-            "customerName": "Analytical Engines",
-            "organization": {
-                "legalName": "Analytical Engines UAB", "tradingName": "Engines", "registrationNumber": "305000001",
-                "taxId": "LT100000000001",
-            },
-        },
-    })),
+    request_body(content = RegisterOrganization, example = json!(examples::registering_organization().0)),
     responses(
-        (status = 200, description = "The customer is registered", body = Registered, example = json!(examples::registered(true))),
+        (status = 200, description = "The customer is registered", body = Registered, example = json!(examples::registering_organization().1)),
         (status = 409, description = "The e-mail or the username is taken"),
     )
 )]
