@@ -16,15 +16,15 @@ use crate::error::Error;
 /// The longest query, in bytes.
 const MAX_BYTES: usize = 4_096;
 
-/// Which parameters each route takes, by method and path; what is not here takes none.
+/// Which parameters each route takes, by path and method; a path that is not here takes none.
 #[derive(Clone, Default, Debug)]
-pub struct QueryNames(HashMap<(Method, String), BTreeSet<String>>);
+pub struct QueryNames(HashMap<String, HashMap<Method, BTreeSet<String>>>);
 
 impl QueryNames {
     /// Reads them from the document that the handlers made.
     #[must_use]
     pub fn of(document: &OpenApi) -> Self {
-        let mut names = HashMap::new();
+        let mut names: HashMap<_, HashMap<_, _>> = HashMap::new();
         for (path, item) in &document.paths.paths {
             for (method, operation) in [
                 (Method::GET, &item.get),
@@ -34,7 +34,7 @@ impl QueryNames {
                 (Method::DELETE, &item.delete),
             ] {
                 if let Some(operation) = operation {
-                    names.insert((method, path.clone()), of_operation(operation));
+                    names.entry(path.clone()).or_default().insert(method, of_operation(operation));
                 }
             }
         }
@@ -47,8 +47,15 @@ impl QueryNames {
         if query.len() > MAX_BYTES {
             return Err(Error::malformed("query", format!("may have {MAX_BYTES} bytes at most")));
         }
-        let path = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-        let taken = path.and_then(|path| self.0.get(&(request.method().clone(), path)));
+        let path = request.extensions().get::<MatchedPath>();
+        let methods = path.and_then(|path| self.0.get(path.as_str()));
+        // HEAD is GET without a body (RFC 9110 §9.3.2).
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        // What the route does not have is the router's to refuse, with the methods that it has.
+        if methods.is_some_and(|methods| !methods.contains_key(method)) {
+            return Ok(());
+        }
+        let taken = methods.and_then(|methods| methods.get(method));
         let Some(taken) = taken.filter(|taken| !taken.is_empty()) else {
             return Err(Error::malformed("query", "must be empty: this call has no query parameters"));
         };

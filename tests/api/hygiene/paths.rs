@@ -47,9 +47,13 @@ async fn R118_a_method_that_a_route_does_not_have_is_405_with_those_it_has() {
                 continue;
             }
             // An X-HTTP-Method-Override changes nothing.
-            let call = Call::new(method, &path).and("x-http-method-override", "GET").tenant("acme");
-            let answer = app.call(call).await;
+            let call =
+                |path: &str| Call::new(method, path).and("x-http-method-override", "GET").tenant("acme");
+            let answer = app.call(call(&path)).await;
             assert_eq!(answer.status.as_u16(), 405, "{method} {path}: {}", answer.text);
+            if path.starts_with("/api/") {
+                app.call(call(&format!("{path}?limit=1"))).await.expect(405);
+            }
             let allow = answer.headers["allow"].to_str().unwrap();
             for name in &listed {
                 assert!(allow.split(',').any(|allowed| allowed.trim() == name), "{method} {path}: {allow}");
@@ -61,6 +65,15 @@ async fn R118_a_method_that_a_route_does_not_have_is_405_with_those_it_has() {
                 assert_eq!(answer.error_type(), "METHOD_NOT_ALLOWED");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_head_takes_the_query_that_its_get_takes() {
+    let (app, tenant) = start().await;
+    for (query, status) in [("?limit=1", 200), ("?limits=1", 400)] {
+        let path = format!("/api/v2.1/admin/customers{query}");
+        app.call(Call::new("HEAD", &path).backend(&tenant)).await.expect(status);
     }
 }
 
