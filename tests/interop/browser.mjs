@@ -1,5 +1,6 @@
-// Opens the demo's documentation page in Chromium as a person would: the operations are there, nothing comes from
-// another host, nothing is blocked or goes wrong, and "Try it out" logs in. Leaves pictures in the folder it is given.
+// Opens the demo's documentation pages in Chromium as a person would: the operations are there, nothing comes from
+// another host, nothing is blocked or goes wrong, and "Try it out" logs in; the operator's page shows both documents.
+// Leaves pictures in the folder it is given.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { chromium } from "playwright-core";
 
 const pictures = process.argv[2];
 const base = process.env.DEMO;
+const operatorBase = process.env.DEMO_OPERATOR;
 const profile = mkdtempSync(join(tmpdir(), "vestibule-browser-"));
 const browser = await chromium.launchPersistentContext(profile, {
   executablePath: "/usr/bin/chromium",
@@ -19,7 +21,8 @@ const browser = await chromium.launchPersistentContext(profile, {
   ],
   viewport: { width: 1280, height: 900 },
 });
-try {
+/** A page that notes whatever goes wrong on it, or comes from elsewhere than `base`. */
+async function open(base) {
   const page = await browser.newPage();
   const problems = [];
   page.on("console", (message) => {
@@ -40,13 +43,22 @@ try {
       console.error(`blocked by the policy: ${event.violatedDirective} ${event.blockedURI}`);
     });
   });
-
   await page.goto(`${base}/docs`, { waitUntil: "networkidle" });
-  const operations = page.locator(".opblock");
-  await operations.first().waitFor();
-  const { paths } = await (await fetch(`${base}/openapi.json`)).json();
-  const expected = Object.values(paths).flatMap((methods) => Object.keys(methods)).length;
-  assert.equal(await operations.count(), expected, "every operation is shown");
+  return { page, problems };
+}
+
+/** That the page shows every operation of a document, and no other: how many. */
+async function showsAll(page, document) {
+  const { paths } = await (await fetch(document)).json();
+  const ids = Object.values(paths).flatMap((methods) => Object.values(methods).map((it) => it.operationId));
+  for (const id of ids) await page.locator(`.opblock[id$="-${id}"]`).waitFor();
+  assert.equal(await page.locator(".opblock").count(), ids.length, `${document}: every operation is shown`);
+  return ids.length;
+}
+
+try {
+  const { page, problems } = await open(base);
+  const expected = await showsAll(page, `${base}/openapi.json`);
   await page.screenshot({ path: join(pictures, "docs.png"), fullPage: true });
 
   // The documented login, with the document's own example.
@@ -61,6 +73,20 @@ try {
   assert.match(text, /Session created successfully/);
   assert.deepEqual(problems, []);
   console.log(`${expected} operations are shown; "Try it out" logs in`);
+
+  // The operator's page: one document first, the other by the selector.
+  const operator = await open(operatorBase);
+  const selector = operator.page.locator("select#select");
+  const documents = await selector.locator("option").evaluateAll((all) => all.map((option) => option.value));
+  assert.deepEqual([...documents].sort(), ["/openapi-operator.json", "/openapi.json"]);
+  for (const document of documents) {
+    await selector.selectOption(document);
+    const shown = await showsAll(operator.page, operatorBase + document);
+    const picture = `docs-operator-${document.replace(/\W+/g, "-")}.png`;
+    await operator.page.screenshot({ path: join(pictures, picture), fullPage: true });
+    console.log(`the operator's page shows ${shown} operations of ${document}`);
+  }
+  assert.deepEqual(operator.problems, []);
 } finally {
   await browser.close();
   rmSync(profile, { recursive: true, force: true });

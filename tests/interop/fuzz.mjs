@@ -1,14 +1,15 @@
-// Has schemathesis call the demo by its own OpenAPI document for two minutes at most: no 5xx, no undocumented status,
-// nothing that is not as the document says. Always the same calls: the seed is fixed.
+// Has schemathesis call the servers by their own OpenAPI documents, as whoever may: no 5xx but 503, no undocumented
+// status, nothing that is not as the document says. Two minutes together. The seed is fixed.
 // SCHEMATHESIS names the program; the arguments are added to its own.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { DOCUMENTED, login } from "./login.mjs";
+import { BACKEND, directory, operators, sessions } from "./fuzz-world.mjs";
 
-const SECONDS = 75;
+const { DEMO, DEMO_OPERATOR, REAL_OPERATOR, REAL_OPERATOR_TOKEN } = process.env;
 const CHECKS = [
   "not_a_server_error",
   "status_code_conformance",
@@ -18,61 +19,99 @@ const CHECKS = [
   "unsupported_method",
   "allow_header_conformance",
 ];
-const FAMILIES = {
-  INDIVIDUAL: ["customer/individual", DOCUMENTED.username],
-  ORGANIZATION: ["customer/organization", "business.login.123456@example.test"],
-  STAFF: ["admin/organization", "staff.login.123456@example.test"],
-};
+const DIRECTORY_TAGS = ["Registration", "Customers", "Users", "Credentials", "Events"];
+const of = (option, values) => values.flatMap((value) => [option, value]);
 
-const values = {};
-for (const [name, [family, username]] of Object.entries(FAMILIES)) {
-  for (const use of ["SHOWN", "ENDED"]) {
-    const body = { ...DOCUMENTED, username, value: username };
-    const { sessionId, token } = await login(process.env.DEMO, family, "tenant-demo-001", body);
-    values[`${name}_${use}`] = sessionId;
-    values[`${name}_${use}_TOKEN`] = token;
-  }
-}
-
-// Schemathesis puts variables into headers and not into dictionaries, so they are put in here.
-const folder = mkdtempSync(join(tmpdir(), "vestibule-fuzz-"));
-const config = join(folder, "schemathesis.toml");
-const template = readFileSync(join(import.meta.dirname, "schemathesis.toml"), "utf8");
-writeFileSync(config, template.replace(/\$\{(\w+)\}/g, (_, name) => values[name]));
-
-const { status, signal, error } = spawnSync(
-  process.env.SCHEMATHESIS ?? "schemathesis",
-  [
-    ...["--config-file", config, "run", `${process.env.DEMO}/openapi.json`],
-    ...["--checks", CHECKS.join(","), "--phases", "examples,coverage,fuzzing", "--continue-on-failure"],
-    ...["--max-examples", "25", "--seed", "20260316", "--generation-database", "none"],
-    ...["--max-time", String(SECONDS), "--workers", "1", "--no-color"],
-    ...process.argv.slice(2),
-  ],
-  { cwd: folder, stdio: "inherit", timeout: (SECONDS + 60) * 1000 },
-);
-rmSync(folder, { recursive: true, force: true });
-if (error) throw error;
-console.log(signal ? `schemathesis was ended by ${signal}` : `schemathesis ended with ${status}`);
-process.exitCode = status ?? 1;
-
-// A run in which every call was refused would prove nothing: the server counts what it answered.
-const metrics = await (await fetch(`${process.env.DEMO_OPERATOR}/metrics`)).text();
-const answers = {};
-for (const [, labels, count] of metrics.matchAll(/^vestibule_http_requests_total\{(.*)\} (\d+)$/gm)) {
-  const { method, route, status } = Object.fromEntries(
-    [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+/** Lets schemathesis loose on a document for some seconds. */
+async function fuzz({ name, document, template, values, seconds, authorization, operations }) {
+  console.log(`\n==== ${name}, ${seconds} s`);
+  // Schemathesis puts variables into headers and not into dictionaries, so they are put in here.
+  const folder = mkdtempSync(join(tmpdir(), "vestibule-fuzz-"));
+  const config = join(folder, "schemathesis.toml");
+  const text = readFileSync(join(import.meta.dirname, template), "utf8");
+  const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+  writeFileSync(
+    config,
+    text.replace(/\$\{(\w+)\}/g, (_, name) => shown(values[name])),
   );
-  (answers[`${method} ${route}`] ??= {})[status] = Number(count);
+  const child = spawn(
+    process.env.SCHEMATHESIS ?? "schemathesis",
+    [
+      ...["--config-file", config, "run", document],
+      ...(authorization ? ["-H", `Authorization: ${authorization}`] : []),
+      ...operations,
+      ...["--checks", CHECKS.join(","), "--phases", "examples,coverage,fuzzing", "--continue-on-failure"],
+      ...["--max-examples", "25", "--seed", "20260316", "--generation-database", "none"],
+      ...["--max-time", String(seconds), "--workers", "1", "--no-color"],
+      ...process.argv.slice(2),
+    ],
+    { cwd: folder, stdio: "inherit", timeout: (seconds + 30) * 1000 },
+  );
+  const [status, signal] = await once(child, "exit");
+  rmSync(folder, { recursive: true, force: true });
+  console.log(signal ? `schemathesis was ended by ${signal}` : `schemathesis ended with ${status}`);
+  if (status !== 0) process.exitCode = 1;
 }
-const { paths } = await (await fetch(`${process.env.DEMO}/openapi.json`)).json();
-for (const [path, methods] of Object.entries(paths)) {
-  for (const method of Object.keys(methods)) {
-    const operation = `${method.toUpperCase()} ${path}`;
-    console.log(operation, JSON.stringify(answers[operation] ?? {}));
-    if (!answers[operation]?.[200]) {
-      console.log(`${operation} was never answered with 200`);
-      process.exitCode = 1;
+
+await fuzz({
+  name: "sessions",
+  document: `${DEMO}/openapi.json`,
+  template: "schemathesis.toml",
+  values: await sessions(),
+  seconds: 30,
+  operations: of("--exclude-tag", DIRECTORY_TAGS),
+});
+// First as staff: the backend's calls go the furthest.
+const staff = await directory("staff");
+await fuzz({
+  name: "the directory, by staff",
+  document: `${DEMO}/openapi.json`,
+  template: "schemathesis-directory.toml",
+  values: staff,
+  seconds: 25,
+  authorization: `Bearer ${staff.STAFF_TOKEN}`,
+  operations: of("--include-tag", DIRECTORY_TAGS),
+});
+await fuzz({
+  name: "the directory, by the backend",
+  document: `${DEMO}/openapi.json`,
+  template: "schemathesis-directory.toml",
+  values: await directory("backend"),
+  seconds: 40,
+  authorization: BACKEND,
+  operations: of("--include-tag", DIRECTORY_TAGS),
+});
+await fuzz({
+  name: "the operators' API",
+  document: `${REAL_OPERATOR}/openapi-operator.json`,
+  template: "schemathesis-operator.toml",
+  values: await operators(),
+  seconds: 30,
+  authorization: `Bearer ${REAL_OPERATOR_TOKEN}`,
+  operations: [],
+});
+
+// A run in which every call was refused would prove nothing: the servers count what they answered.
+async function answered(operator, document) {
+  const metrics = await (await fetch(`${operator}/metrics`)).text();
+  const answers = {};
+  for (const [, labels, count] of metrics.matchAll(/^vestibule_http_requests_total\{(.*)\} (\d+)$/gm)) {
+    const { method, route, status } = Object.fromEntries(
+      [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+    );
+    (answers[`${method} ${route}`] ??= {})[status] = Number(count);
+  }
+  const { paths } = await (await fetch(document)).json();
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const method of Object.keys(methods)) {
+      const operation = `${method.toUpperCase()} ${path}`;
+      console.log(operation, JSON.stringify(answers[operation] ?? {}));
+      if (!answers[operation]?.[200]) {
+        console.log(`${operation} was never answered with 200`);
+        process.exitCode = 1;
+      }
     }
   }
 }
+await answered(DEMO_OPERATOR, `${DEMO}/openapi.json`);
+await answered(REAL_OPERATOR, `${REAL_OPERATOR}/openapi-operator.json`);
