@@ -77,6 +77,7 @@ try {
   // The operator's page: one document first, the other by the selector.
   const operator = await open(operatorBase);
   const selector = operator.page.locator("select#select");
+  await selector.waitFor();
   const documents = await selector.locator("option").evaluateAll((all) => all.map((option) => option.value));
   assert.deepEqual([...documents].sort(), ["/openapi-operator.json", "/openapi.json"]);
   for (const document of documents) {
