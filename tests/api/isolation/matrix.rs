@@ -1,0 +1,215 @@
+//! The matrix: every operation × who asks × whose things are named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+use super::callers::{Access, Caller, Party};
+use super::places::{Naming, Place, Whose, answered, namings};
+use super::rows::unchanged;
+use super::world::{Own, World};
+use super::{Operation, Permission, operations};
+use crate::support::app::Answer;
+
+/// One call, and what must be answered.
+struct Cell {
+    caller: Caller,
+    naming: Naming,
+    status: u16,
+    error_type: &'static str,
+}
+
+impl Cell {
+    fn new(permission: Permission, caller: Caller, access: Access, naming: Naming) -> Self {
+        let (status, error_type) = match access {
+            Access::Refused(status, error_type) => (status, error_type),
+            Access::Allowed => weightiest(permission, &naming, |whose| whose),
+            Access::Elsewhere if caller.is_at_home() => {
+                weightiest(
+                    permission,
+                    &naming,
+                    |whose| {
+                        if whose == Whose::Own { Whose::Anothers } else { whose }
+                    },
+                )
+            }
+            // Another family's path: what it names is not even looked at.
+            Access::Elsewhere => {
+                let odd =
+                    naming.iter().any(|(place, whose)| *whose == Whose::Odd && place.name() != "sessionId");
+                if odd { (400, "VALIDATION") } else { (404, "NOT_FOUND") }
+            }
+        };
+        Self { caller, naming, status, error_type }
+    }
+
+    fn is_good(&self) -> bool {
+        self.status == 200
+    }
+
+    /// What all answers of this kind have in common: everything.
+    fn kind(&self) -> String {
+        // The fields that are complained of, and the challenge, are the call's own.
+        let odd = self.naming.iter().any(|(_, whose)| *whose == Whose::Odd);
+        let own = match self.status {
+            200 | 400 => format!("{:?}", self.naming.iter().map(|(place, _)| place).collect::<Vec<_>>()),
+            401 => format!("{:?}", self.caller),
+            _ => String::new(),
+        };
+        format!("{} {} {odd} {own}", self.status, self.error_type)
+    }
+
+    /// Whether the answer is the same whatever the ids are: not where something is shown.
+    fn tells_nothing(&self) -> bool {
+        let nothing_found = |(place, whose): &(Place, Whose)| {
+            let elsewhere = self.caller.is_at_home() || *whose != Whose::Own;
+            matches!(place, Place::Query(_)) && elsewhere
+        };
+        !self.is_good() || self.naming.iter().any(nothing_found)
+    }
+}
+
+/// The answer of the place that is looked at first.
+fn weightiest(permission: Permission, naming: &Naming, seen: impl Fn(Whose) -> Whose) -> (u16, &'static str) {
+    let answers = naming.iter().map(|(place, whose)| (answered(permission, place, seen(*whose)), *whose));
+    let weight = |status: u16, whose: Whose| match status {
+        400 if whose == Whose::Odd => 0,
+        403 => 1,
+        404 => 2,
+        401 => 3,
+        400 => 4,
+        _ => 5,
+    };
+    let first = answers.min_by_key(|((status, _), whose)| weight(*status, *whose));
+    first.map_or((200, ""), |(answer, _)| answer)
+}
+
+fn cells(operation: &Operation) -> Vec<Cell> {
+    let permission = operation.permission();
+    let mut cells = Vec::new();
+    for caller in Caller::ALL {
+        let access = caller.access(permission);
+        if caller.is_at_home() && access != Access::Elsewhere {
+            continue;
+        }
+        let namings = namings(operation, caller.is_at_home());
+        cells.extend(namings.into_iter().map(|naming| Cell::new(permission, caller, access, naming)));
+    }
+    cells
+}
+
+/// A caller with what is theirs at the operation that is being asked.
+struct Row {
+    party: Party,
+    own: Own,
+}
+
+struct Matrix {
+    world: World,
+    /// Those who are never at risk of being used up, by caller.
+    parties: BTreeMap<String, Party>,
+    calls: usize,
+}
+
+impl Matrix {
+    async fn ask_all(&mut self, operation: &Operation) {
+        let (good, bad): (Vec<_>, Vec<_>) = cells(operation).into_iter().partition(Cell::is_good);
+        let name = &operation.id;
+        assert!(good.iter().any(|cell| cell.naming.is_empty()), "{name}: nobody reaches even their own");
+        let mut rows = BTreeMap::new();
+        for caller in Caller::ALL {
+            rows.insert(format!("{caller:?}"), self.row(operation, caller).await);
+        }
+        // A failed login leaves its trace, and only in its own tenant.
+        let leaves_traces = matches!(operation.permission(), Permission::Login(_));
+        let mut kinds = BTreeMap::new();
+        let before = self.rows(!leaves_traces).await;
+        for cell in &bad {
+            self.ask(operation, cell, &mut rows, &mut kinds).await;
+        }
+        unchanged(&before, &self.rows(!leaves_traces).await, name);
+        let before = self.rows(false).await;
+        for cell in &good {
+            self.ask(operation, cell, &mut rows, &mut kinds).await;
+        }
+        unchanged(&before, &self.rows(false).await, name);
+    }
+
+    /// All rows of the database, or those of the other tenant.
+    async fn rows(&self, all: bool) -> BTreeSet<String> {
+        let World { app, globex, rows, .. } = &self.world;
+        if all { rows.all(app).await } else { rows.of(app, &globex.id).await }
+    }
+
+    async fn row(&self, operation: &Operation, caller: Caller) -> Row {
+        let party = match operation.permission() {
+            Permission::Own(_) => Party::new(&self.world, caller).await,
+            _ => {
+                let Party { caller, opened } = &self.parties[&format!("{caller:?}")];
+                Party { caller: *caller, opened: opened.clone() }
+            }
+        };
+        let own = self.world.own(operation, &party).await;
+        Row { party, own }
+    }
+
+    async fn ask(
+        &mut self,
+        operation: &Operation,
+        cell: &Cell,
+        rows: &mut BTreeMap<String, Row>,
+        kinds: &mut BTreeMap<String, (String, String)>,
+    ) {
+        let caller = format!("{:?}", cell.caller);
+        let what = format!("{} by {caller}, naming {:?}", operation.id, cell.naming);
+        let row = &rows[&caller];
+        let call = self.world.request(operation, &row.own, &cell.naming).await;
+        let answer = self.world.send(operation, row.party.sign(&self.world, call)).await;
+        self.calls += 1;
+        assert_eq!(answer.status.as_u16(), cell.status, "{what}: {}", answer.text);
+        if !cell.is_good() {
+            assert_eq!(answer.error_type(), cell.error_type, "{what}");
+        }
+        if cell.tells_nothing() {
+            alike(kinds, cell.kind(), &what, &answer);
+        }
+        // What was used is used up; and five failed logins would lock a name.
+        if cell.is_good() || matches!(operation.permission(), Permission::Login(_)) {
+            let row = self.row(operation, cell.caller).await;
+            rows.insert(caller, row);
+        }
+    }
+}
+
+#[track_caller]
+fn alike(kinds: &mut BTreeMap<String, (String, String)>, kind: String, what: &str, answer: &Answer) {
+    let seen = answer.fingerprint();
+    let (first, one) = kinds.entry(kind).or_insert_with(|| (what.to_owned(), seen.clone()));
+    assert_eq!(seen, *one, "{what} is told from {first}");
+}
+
+#[tokio::test]
+async fn R049_whoever_asks_what_is_anothers_is_answered_like_what_never_was() {
+    let world = World::new().await;
+    let mut parties = BTreeMap::new();
+    for caller in Caller::ALL {
+        parties.insert(format!("{caller:?}"), Party::new(&world, caller).await);
+    }
+    let mut matrix = Matrix { world, parties, calls: 0 };
+    let mut operations = operations();
+    // Logins leave the most rows for others to read.
+    operations.sort_by_key(|operation| matches!(operation.permission(), Permission::Login(_)));
+    let mut ways = BTreeSet::new();
+    for operation in &operations {
+        ways.extend(cells(operation).iter().map(|cell| format!("{:?}", cell.naming)));
+        matrix.ask_all(operation).await;
+    }
+    // Past the harness, which keeps what a good test says to itself.
+    let (number, callers) = (operations.len(), Caller::ALL.len());
+    let size = format!(
+        "isolation matrix: {number} operations × {callers} callers × {} ways to name things = {} calls",
+        ways.len(),
+        matrix.calls
+    );
+    writeln!(std::io::stderr(), "{size}").unwrap();
+    assert!(matrix.calls > 4_000, "{size}");
+}

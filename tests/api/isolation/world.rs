@@ -1,0 +1,290 @@
+//! Two tenants with everything alike, and the requests of every operation, made of its document's examples.
+
+use axum::Router;
+use serde_json::{Value, json};
+use vestibule::ids::{SessionId, TenantId, UserId, random_uuid};
+use vestibule::password_resets::new_secret;
+use vestibule::server::operator_router;
+use vestibule::telemetry::metrics;
+use vestibule::tenants::Family;
+
+use secrecy::ExposeSecret;
+
+use super::callers::Party;
+use super::places::{Naming, Place, Whose};
+use super::rows::Rows;
+use super::{Operation, Permission};
+use crate::support::app::{Answer, NIL, TestApp, TestTenant};
+use crate::support::calls::{Call, Opened};
+use crate::support::directory::{CUSTOMERS, new_user};
+
+pub struct World {
+    pub app: TestApp,
+    pub acme: TestTenant,
+    pub globex: TestTenant,
+    /// An operator's token.
+    pub operator: String,
+    pub rows: Rows,
+    operators: Router,
+    /// Acme's sessions that only their neighbours name, and globex's; in the order of the families.
+    neighbours: Vec<Opened>,
+    theirs: Vec<Opened>,
+    /// What else is globex's.
+    their_things: Own,
+}
+
+/// What a caller may reach at an operation, by the names of its places.
+#[derive(Clone, Default, Debug)]
+pub struct Own {
+    pub customer: String,
+    pub user: String,
+    pub session: String,
+    /// The user's login name.
+    pub name: String,
+    pub reset_secret: String,
+    /// A tenant's slug.
+    pub tenant: String,
+    pub key: String,
+    pub kid: String,
+    pub operator: String,
+}
+
+impl Own {
+    fn of(opened: &Opened) -> Self {
+        let field = |name: &str| opened.data[name].as_str().unwrap().to_owned();
+        Self {
+            customer: field("customerId"),
+            user: field("userId"),
+            session: opened.session.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+fn fresh_email() -> String {
+    format!("{}@example.test", random_uuid())
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let app = TestApp::start().await;
+        let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+        let (operator, rows) = (app.operator().await, Rows::new(&app).await);
+        let operators = operator_router(&app.app, metrics());
+        let (neighbours, theirs, their_things) = (Vec::new(), Vec::new(), Own::default());
+        let mut world =
+            Self { app, acme, globex, operator, rows, operators, neighbours, theirs, their_things };
+        for family in Family::ALL {
+            let neighbour = world.person(family).await;
+            world.neighbours.push(neighbour);
+            let theirs = world.app.open(&world.globex, family).await;
+            world.theirs.push(theirs);
+        }
+        let World { app, globex, .. } = &world;
+        let (customer, user) = app.organization(globex, &fresh_email()).await;
+        let more = new_user(&fresh_email(), &["USER"]);
+        app.backend(globex, "POST", &format!("{CUSTOMERS}/{customer}/users"), &more).await.expect(200);
+        let reset_secret = world.reset_secret(globex, &globex.person(Family::Individual).email).await;
+        let of_tenant = world.of_tenant(&globex.slug).await;
+        world.their_things = Own { customer, user, reset_secret, ..of_tenant };
+        world
+    }
+
+    /// A new user of acme in a family, logged in.
+    pub async fn person(&self, family: Family) -> Opened {
+        let email = fresh_email();
+        self.app.another(&self.acme, family, &email).await;
+        self.app.open_as(&self.acme, family, &email).await
+    }
+
+    async fn reset_secret(&self, tenant: &TestTenant, name: &str) -> String {
+        let body = json!({ "username": name });
+        let answer = self.app.backend(tenant, "POST", "/api/v2.1/password-resets", &body).await.expect(200);
+        answer.field("resetSecret").to_owned()
+    }
+
+    /// What operators see of a tenant.
+    async fn of_tenant(&self, slug: &str) -> Own {
+        let first = async |path: String, field: &str| {
+            let call = Call::get(format!("/operator/v1/tenants/{slug}/{path}")).bearer(&self.operator);
+            let answer = self.app.send_to(&self.operators, call.request()).await.expect(200);
+            answer.data()["items"][0][field].as_str().unwrap().to_owned()
+        };
+        let (key, kid) =
+            (first("keys".to_owned(), "id").await, first("signing-keys".to_owned(), "kid").await);
+        Own { tenant: slug.to_owned(), key, kid, ..Own::default() }
+    }
+
+    /// Things that a caller may reach at an operation, used by nobody before.
+    pub async fn own(&self, operation: &Operation, party: &Party) -> Own {
+        let Self { app, acme, .. } = self;
+        match operation.permission() {
+            Permission::Read | Permission::Manage | Permission::Backend => {
+                let (customer, user) = app.organization(acme, &fresh_email()).await;
+                if operation.id == "resumeCustomer" {
+                    app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200);
+                }
+                Own { customer, user, ..Own::default() }
+            }
+            Permission::Own(family) => match &party.opened {
+                Some(opened) if party.caller.family().is_some() => Own::of(opened),
+                // Somebody who has nothing here: the ids of somebody who has.
+                _ => Own::of(self.of_family(&self.neighbours, family)),
+            },
+            Permission::Login(family) => {
+                let name = fresh_email();
+                let person = app.another(acme, family, &name).await;
+                let (customer, user) = (person.customer.to_string(), person.id.to_string());
+                Own { customer, user, name, ..Own::default() }
+            }
+            Permission::Secret => {
+                let name = fresh_email();
+                app.individual(acme, &name).await;
+                Own { reset_secret: self.reset_secret(acme, &name).await, ..Own::default() }
+            }
+            Permission::Operator => {
+                let slug = format!("t-{}", &random_uuid()[..13]);
+                app.tenant(&slug).await;
+                let new = Call::new("POST", "/operator/v1/operators").bearer(&self.operator);
+                let new = new.json(&json!({ "name": "Another" })).request();
+                let answer = app.send_to(&self.operators, new).await.expect(200);
+                let operator = answer.data()["operator"]["id"].as_str().unwrap().to_owned();
+                Own { operator, ..self.of_tenant(&slug).await }
+            }
+            Permission::Open | Permission::Public => Own { tenant: acme.slug.clone(), ..Own::default() },
+        }
+    }
+
+    fn of_family<'a>(&self, all: &'a [Opened], family: Family) -> &'a Opened {
+        all.iter().find(|opened| opened.family == family).unwrap()
+    }
+
+    /// What stands at a place.
+    async fn id(&self, operation: &Operation, own: &Own, place: &Place, whose: Whose) -> String {
+        let Self { acme, globex, .. } = self;
+        let permission = operation.permission();
+        let named = |of: &Own, tenant: &TestTenant| match place.name() {
+            "customerId" | "organizationId" => of.customer.clone(),
+            "userId" => of.user.clone(),
+            "sessionId" => of.session.clone(),
+            "resetSecret" => of.reset_secret.clone(),
+            "slug" | "tenant" => of.tenant.clone(),
+            "keyId" => of.key.clone(),
+            "kid" => of.kid.clone(),
+            "operatorId" => of.operator.clone(),
+            "tenantId" => tenant.id.to_string(),
+            "tenantKey" => tenant.key.clone(),
+            name => panic!("{} names a thing at {name}: what is it?", operation.id),
+        };
+        let is_cursor = ["cursor", "after"].contains(&place.name());
+        match (whose, permission) {
+            (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
+            (Whose::Anothers, _) if is_cursor => self.cursor(operation, globex, &self.their_things).await,
+            (Whose::Own, _) => named(own, acme),
+            (Whose::Neighbours, Permission::Own(family) | Permission::Login(family)) => {
+                named(&Own::of(self.of_family(&self.neighbours, family)), acme)
+            }
+            (Whose::Anothers, Permission::Own(family) | Permission::Login(family)) => {
+                named(&Own::of(self.of_family(&self.theirs, family)), globex)
+            }
+            (Whose::Neighbours, _) => panic!("{place:?} of {} has no neighbours", operation.id),
+            (Whose::Anothers, _) => named(&self.their_things, globex),
+            (Whose::Absent, _) => match place.name() {
+                "sessionId" => SessionId::at(self.app.clock.now()).to_string(),
+                "tenantId" => TenantId::random().to_string(),
+                "resetSecret" => new_secret().expose_secret().to_owned(),
+                "slug" | "tenant" | "tenantKey" => "absent".to_owned(),
+                "kid" => own.kid.chars().rev().collect(),
+                "cursor" | "after" => "vpc1.a.MA.AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+                _ => UserId::random().to_string(),
+            },
+            (Whose::Nil, _) => NIL.to_owned(),
+            (Whose::Odd, _) => "a.b".to_owned(),
+        }
+    }
+
+    /// The cursor of an operation's second page, for a tenant's backend; of operators' lists for an operator.
+    async fn cursor(&self, operation: &Operation, tenant: &TestTenant, of: &Own) -> String {
+        let path = operation.path.replace("{customerId}", &of.customer);
+        if operation.id == "listCustomerUsers" && tenant.slug == self.acme.slug {
+            let more = new_user(&fresh_email(), &["USER"]);
+            self.app.backend(tenant, "POST", &path, &more).await.expect(200);
+        }
+        let first = Call::get(format!("{path}?limit=1"));
+        let answer = if !operation.for_operators {
+            self.app.call(first.backend(tenant)).await
+        } else if tenant.slug == self.acme.slug {
+            self.send(operation, first.bearer(&self.operator)).await
+        } else {
+            // No tenant has operators' lists: one of its own.
+            self.app.call(Call::get(format!("{CUSTOMERS}?limit=1")).backend(tenant)).await
+        };
+        answer.expect(200).field("nextCursor").to_owned()
+    }
+
+    /// An operation's request, by nobody yet.
+    pub async fn request(&self, operation: &Operation, own: &Own, naming: &Naming) -> Call {
+        let whose = |place: &Place| {
+            naming.iter().find(|(named, _)| named == place).map_or(Whose::Own, |(_, whose)| *whose)
+        };
+        let (mut path, mut body) = (operation.path.clone(), operation.body.clone());
+        self.complete(operation, own, &mut body);
+        for place in operation.places() {
+            match &place {
+                Place::Path(name) => {
+                    let id = self.id(operation, own, &place, whose(&place)).await;
+                    path = path.replace(&format!("{{{name}}}"), &id);
+                }
+                Place::Query(name) => {
+                    if let Some((_, whose)) = naming.iter().find(|(named, _)| *named == place) {
+                        let id = self.id(operation, own, &place, *whose).await;
+                        path = format!("{path}?{name}={id}");
+                    }
+                }
+                Place::Body(name) => {
+                    let id = self.id(operation, own, &place, whose(&place)).await;
+                    put(&mut body, name, &id);
+                }
+            }
+        }
+        let call = Call::new(&operation.method, path)
+            .and("x-forwarded-for", "127.0.0.1")
+            .and("x-forwarded-from", "client-app")
+            .and("platform", "mobile")
+            .and("deviceid", "device-1")
+            .and("user-agent", "test-agent/1");
+        if body.is_null() { call } else { call.json(&body) }
+    }
+
+    /// Puts into an example what must be somebody's own, or new.
+    fn complete(&self, operation: &Operation, own: &Own, body: &mut Value) {
+        put(body, "email", &fresh_email());
+        if let Permission::Login(_) = operation.permission() {
+            put(body, "username", &own.name);
+            put(body, "value", &own.name);
+            put(body, "tenantSecret", &self.acme.secret);
+        }
+        match operation.id.as_str() {
+            "createTenant" => put(body, "slug", &format!("t-{}", random_uuid())),
+            "deleteTenant" => put(body, "slug", &own.tenant),
+            _ => (),
+        }
+    }
+
+    /// Sends a call to the listener that serves the operation.
+    pub async fn send(&self, operation: &Operation, call: Call) -> Answer {
+        let router = if operation.for_operators { &self.operators } else { &self.app.router };
+        self.app.send_to(router, call.request()).await
+    }
+}
+
+/// Sets a field wherever the body has it.
+fn put(body: &mut Value, name: &str, value: &str) {
+    for (field, inner) in body.as_object_mut().into_iter().flatten() {
+        if field == name {
+            *inner = Value::from(value);
+        } else {
+            put(inner, name, value);
+        }
+    }
+}
