@@ -42,6 +42,12 @@ enum Permission {
     Operator,
 }
 
+impl Permission {
+    fn is_of_staff(self) -> bool {
+        [Login(Family::Admin), Own(Family::Admin)].contains(&self)
+    }
+}
+
 /// The table. An operation that is not in it has not been thought of.
 #[rustfmt::skip]
 const TABLE: &[(Permission, &[&str])] = &[

@@ -53,7 +53,8 @@ impl Operation {
 
 fn names_in(body: &Value, places: &mut Vec<Place>) {
     for (name, value) in body.as_object().into_iter().flatten() {
-        if name.ends_with("Id") || ["resetSecret", "tenantKey"].contains(&name.as_str()) {
+        // A tax id is no thing of ours.
+        if name.ends_with("Id") && name != "taxId" || ["resetSecret", "tenantKey"].contains(&name.as_str()) {
             places.push(Place::Body(name.clone()));
         }
         names_in(value, places);
@@ -105,7 +106,9 @@ fn makes_sense(permission: Permission, place: &Place, whose: Whose) -> bool {
     match whose {
         Whose::Neighbours => {
             let personal = matches!(permission, Permission::Own(_) | Permission::Login(_));
-            personal && matches!(place, Place::Path(_))
+            // All staff are of one organization.
+            let shared = permission.is_of_staff() && place.name() == "organizationId";
+            personal && matches!(place, Place::Path(_)) && !shared
         }
         // Operators are no tenant's, and see all tenants, whose documents are public.
         Whose::Anothers => !["operatorId", "tenant", "slug"].contains(&place.name()),
@@ -130,6 +133,7 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
             }
         }
         (Permission::Public | Permission::Operator, ..) => ABSENT,
+        (Permission::Login(_), Place::Body(_), "tenantId", Whose::Odd) => BAD,
         (Permission::Login(_), Place::Body(_), ..) => (403, "TENANT"),
         // Whoever the name, or the token, says.
         (
