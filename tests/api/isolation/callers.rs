@@ -8,7 +8,7 @@ use super::world::World;
 use crate::support::calls::{Call, Opened};
 
 /// Who asks acme for something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Caller {
     Individual,
     Organization,
@@ -108,6 +108,7 @@ impl Caller {
 }
 
 /// A caller with what they hold.
+#[derive(Clone)]
 pub struct Party {
     pub caller: Caller,
     /// Their session, if they are a user.

@@ -121,30 +121,26 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
     const GOOD: (u16, &str) = (200, "");
     const ABSENT: (u16, &str) = (404, "NOT_FOUND");
     const BAD: (u16, &str) = (400, "VALIDATION");
-    match (permission, place, place.name(), whose) {
-        (_, _, _, Whose::Own) => GOOD,
-        (_, Place::Query(_), "cursor" | "after", _) => BAD,
+    if whose == Whose::Own {
+        return GOOD;
+    }
+    let odd = whose == Whose::Odd;
+    match (permission, place, place.name()) {
+        (_, Place::Query(_), "cursor" | "after") => BAD,
         // A filter finds nothing.
-        (_, Place::Query(_), ..) => {
-            if whose == Whose::Odd {
-                BAD
-            } else {
-                GOOD
-            }
-        }
+        (_, Place::Query(_), _) if !odd => GOOD,
         (Permission::Public | Permission::Operator, ..) => ABSENT,
-        (Permission::Login(_), Place::Body(_), "tenantId", Whose::Odd) => BAD,
-        (Permission::Login(_), Place::Body(_), ..) => (403, "TENANT"),
+        (Permission::Login(_), Place::Body(_), "tenantId") if odd => BAD,
+        (Permission::Login(_), Place::Body(_), _) => (403, "TENANT"),
         // Whoever the name, or the token, says.
-        (
-            Permission::Login(_) | Permission::Own(_),
-            Place::Path(_),
-            "customerId" | "organizationId" | "userId",
-            Whose::Nil,
-        ) => GOOD,
-        (_, _, _, Whose::Odd) => BAD,
+        (Permission::Login(_) | Permission::Own(_), _, name)
+            if whose == Whose::Nil && name != "sessionId" =>
+        {
+            GOOD
+        }
+        _ if odd => BAD,
         (Permission::Login(_), ..) => (401, "AUTHENTICATION"),
-        (_, Place::Body(_), "tenantId" | "resetSecret", _) => BAD,
+        (_, Place::Body(_), "tenantId" | "resetSecret") => BAD,
         _ => ABSENT,
     }
 }

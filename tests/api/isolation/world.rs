@@ -1,14 +1,13 @@
 //! Two tenants with everything alike, and the requests of every operation, made of its document's examples.
 
 use axum::Router;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use vestibule::ids::{SessionId, TenantId, UserId, random_uuid};
 use vestibule::password_resets::new_secret;
 use vestibule::server::operator_router;
 use vestibule::telemetry::metrics;
 use vestibule::tenants::Family;
-
-use secrecy::ExposeSecret;
 
 use super::callers::Party;
 use super::places::{Naming, Place, Whose};
@@ -58,6 +57,10 @@ impl Own {
             session: opened.session.clone(),
             ..Self::default()
         }
+    }
+
+    fn of_family(all: &[Opened], family: Family) -> Self {
+        Self::of(all.iter().find(|opened| opened.family == family).unwrap())
     }
 }
 
@@ -128,7 +131,7 @@ impl World {
                 let (customer, user) = app.organization(acme, &fresh_email()).await;
                 match operation.id.as_str() {
                     "resumeCustomer" => {
-                        drop(app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200))
+                        app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200);
                     }
                     "listCustomerUsers" => self.second_user(acme, &customer).await,
                     _ => (),
@@ -138,7 +141,7 @@ impl World {
             Permission::Own(family) => match &party.opened {
                 Some(opened) if party.caller.family().is_some() => Own::of(opened),
                 // Somebody who has nothing here: the ids of somebody who has.
-                _ => Own::of(self.of_family(&self.neighbours, family)),
+                _ => Own::of_family(&self.neighbours, family),
             },
             Permission::Login(family) => {
                 let name = fresh_email();
@@ -164,10 +167,6 @@ impl World {
         }
     }
 
-    fn of_family<'a>(&self, all: &'a [Opened], family: Family) -> &'a Opened {
-        all.iter().find(|opened| opened.family == family).unwrap()
-    }
-
     /// What stands at a place.
     async fn id(&self, operation: &Operation, own: &Own, place: &Place, whose: Whose) -> String {
         let Self { acme, globex, .. } = self;
@@ -191,10 +190,10 @@ impl World {
             (Whose::Anothers, _) if is_cursor => self.cursor(operation, globex, &self.their_things).await,
             (Whose::Own, _) => named(own, acme),
             (Whose::Neighbours, Permission::Own(family) | Permission::Login(family)) => {
-                named(&Own::of(self.of_family(&self.neighbours, family)), acme)
+                named(&Own::of_family(&self.neighbours, family), acme)
             }
             (Whose::Anothers, Permission::Own(family) | Permission::Login(family)) => {
-                named(&Own::of(self.of_family(&self.theirs, family)), globex)
+                named(&Own::of_family(&self.theirs, family), globex)
             }
             (Whose::Neighbours, _) => panic!("{place:?} of {} has no neighbours", operation.id),
             (Whose::Anothers, _) => named(&self.their_things, globex),
