@@ -118,8 +118,17 @@ impl Matrix {
         let name = &operation.id;
         assert!(good.iter().any(|cell| cell.naming.is_empty()), "{name}: nobody reaches even their own");
         let mut rows = BTreeMap::new();
+        let nobody = self.row(operation, Caller::Nobody).await;
         for caller in Caller::ALL {
-            rows.insert(caller, self.row(operation, caller).await);
+            let gets_nothing = caller.access(operation.permission()) != Access::Allowed;
+            // Who must not get at it names what nobody has used up.
+            let shared = gets_nothing && !matches!(operation.permission(), Permission::Own(_));
+            let row = if shared {
+                Row { party: self.parties[&caller].clone(), own: nobody.own.clone() }
+            } else {
+                self.row(operation, caller).await
+            };
+            rows.insert(caller, row);
         }
         // A failed login leaves its trace, and only in its own tenant.
         let leaves_traces = matches!(operation.permission(), Permission::Login(_));
