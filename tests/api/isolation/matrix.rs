@@ -135,14 +135,20 @@ impl Matrix {
         let mut kinds = BTreeMap::new();
         let before = self.rows(!leaves_traces).await;
         for cell in &bad {
-            self.ask(operation, cell, &mut rows, &mut kinds).await;
+            self.ask(operation, cell, &rows, &mut kinds).await;
+            if leaves_traces {
+                // Five failures in a row would lock the name.
+                self.world.app.script("update throttles set failures = 0, locked_until = null").await;
+            }
         }
         unchanged(&before, &self.rows(!leaves_traces).await, name);
-        let before = self.rows(false).await;
         for cell in &good {
-            self.ask(operation, cell, &mut rows, &mut kinds).await;
+            let before = self.rows(false).await;
+            self.ask(operation, cell, &rows, &mut kinds).await;
+            unchanged(&before, &self.rows(false).await, name);
+            // What was used is used up.
+            rows.insert(cell.caller, self.row(operation, cell.caller).await);
         }
-        unchanged(&before, &self.rows(false).await, name);
     }
 
     /// All rows of the database, or those of the other tenant.
@@ -158,6 +164,9 @@ impl Matrix {
             self.parties[&caller].clone()
         };
         let own = self.world.own(operation, &party).await;
+        if caller.access(operation.permission()) == Access::Allowed {
+            self.world.twin(&own).await;
+        }
         Row { party, own }
     }
 
@@ -165,7 +174,7 @@ impl Matrix {
         &mut self,
         operation: &Operation,
         cell: &Cell,
-        rows: &mut BTreeMap<Caller, Row>,
+        rows: &BTreeMap<Caller, Row>,
         kinds: &mut BTreeMap<String, (String, String)>,
     ) {
         let what = format!("{} by {:?}, naming {:?}", operation.id, cell.caller, cell.naming);
@@ -179,10 +188,6 @@ impl Matrix {
         }
         if cell.tells_nothing() {
             alike(kinds, cell.kind(), &what, &answer);
-        }
-        // What was used is used up; and five failed logins would lock a name.
-        if cell.is_good() || matches!(operation.permission(), Permission::Login(_)) {
-            rows.insert(cell.caller, self.row(operation, cell.caller).await);
         }
     }
 }

@@ -44,6 +44,21 @@ impl Rows {
         Self { tables: tables.collect() }
     }
 
+    /// SQL that gives another tenant a copy of some of a tenant's rows, with all their ids: those of `table` whose column
+    /// `key` is `id`. What is the tenant's own takes the words in `set`.
+    pub fn copy(&self, table: &str, key: &str, id: &str, tenant: &TenantId, set: &[(&str, &str)]) -> String {
+        let columns = &self.tables.iter().find(|known| known.name == table).unwrap().columns;
+        let values = columns.iter().map(|column| {
+            set.iter().find(|(name, _)| name == column).map_or(column.as_str(), |(_, value)| *value)
+        });
+        format!(
+            "insert into {table} ({}) select {} from {table} where tenant_id = '{tenant}' and {key} = '{id}' \
+             on conflict do nothing;",
+            columns.join(", "),
+            values.collect::<Vec<_>>().join(", ")
+        )
+    }
+
     /// All rows there are, as text.
     pub async fn all(&self, app: &TestApp) -> BTreeSet<String> {
         let mut rows = BTreeSet::new();

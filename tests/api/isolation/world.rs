@@ -167,6 +167,33 @@ impl World {
         }
     }
 
+    /// Gives globex a user with the ids, names and sessions of one of acme's, as an import may: whoever forgets the
+    /// tenant reaches them as well.
+    pub async fn twin(&self, own: &Own) {
+        if own.user.is_empty() {
+            return;
+        }
+        let Self { acme, globex, their_things, .. } = self;
+        let (tenant, kid) = (format!("'{}'", globex.id), format!("'{}'", their_things.kid));
+        let set = [
+            ("tenant_id", tenant.as_str()),
+            ("signing_kid", kid.as_str()),
+            ("tenant_key_id", "null"),
+            ("house", "false"),
+        ];
+        let tables = [
+            ("customers", "id", &own.customer),
+            ("users", "id", &own.user),
+            ("login_names", "user_id", &own.user),
+            ("user_phones", "user_id", &own.user),
+            ("devices", "user_id", &own.user),
+            ("sessions", "user_id", &own.user),
+        ];
+        for (table, key, id) in tables {
+            self.app.script(&self.rows.copy(table, key, id, &acme.id, &set)).await;
+        }
+    }
+
     /// What stands at a place.
     async fn id(&self, operation: &Operation, own: &Own, place: &Place, whose: Whose) -> String {
         let Self { acme, globex, .. } = self;
