@@ -142,13 +142,17 @@ impl Matrix {
             }
         }
         unchanged(&before, &self.rows(!leaves_traces).await, name);
+        let uses_up = operation.method != "GET" && !leaves_traces;
+        let mut before = self.rows(false).await;
         for cell in &good {
-            let before = self.rows(false).await;
             self.ask(operation, cell, &rows, &mut kinds).await;
-            unchanged(&before, &self.rows(false).await, name);
-            // What was used is used up.
-            rows.insert(cell.caller, self.row(operation, cell.caller).await);
+            if uses_up {
+                unchanged(&before, &self.rows(false).await, name);
+                rows.insert(cell.caller, self.row(operation, cell.caller).await);
+                before = self.rows(false).await;
+            }
         }
+        unchanged(&before, &self.rows(false).await, name);
     }
 
     /// All rows of the database, or those of the other tenant.
