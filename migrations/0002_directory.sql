@@ -101,7 +101,7 @@ create table imports (
     lines_done bigint not null,
     created bigint not null,
     -- Entries whose user was there already.
-    present bigint not null,
+    present bigint not null default 0,
     refused bigint not null,
     started_at bigint not null,
     updated_at bigint not null,
