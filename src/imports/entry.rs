@@ -124,6 +124,13 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError 
             None => "is not as an import reads it".to_owned(),
         },
     };
+    // The name of a field that is there twice is one of ours.
+    let twice = message.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`'));
+    let field = match twice {
+        Some(name) if field == "line" => name.to_owned(),
+        Some(name) => format!("{field}.{name}"),
+        None => field,
+    };
     FieldError::new(field, problem)
 }
 
@@ -149,7 +156,7 @@ mod tests {
             (r#"{"metadata":[5551234]}"#, "metadata: must be an object"),
             (r#"{"metadata":{"a":1,"a":5551234}}"#, "metadata: must not have a key twice"),
             (r#"{"email":"5551234""#, "line: ends before its object does"),
-            (r#"{"email":5551234x}"#, "email: is not JSON"),
+            (r#"{"email":x5551234}"#, "email: is not JSON"),
             (r#"{"email":"5551234"} {}"#, "line: has something after its object"),
             (r#"["5551234"]"#, "line: must be a JSON object"),
             ("", "line: must be a JSON object"),
