@@ -233,6 +233,17 @@ async fn a_closed_customer_takes_nobody_in_and_the_tenants_own_organization_no_c
         ]
     );
     assert_eq!(place.users().await, 2);
+
+    // The same of one that is in the database, which is asked only when it has refused.
+    for line in [
+        json!({ "email": "c@x.test", "customer": shop("ACTIVE") }),
+        json!({ "email": "c@x.test", "customerId": "shop" }),
+        json!({ "email": "c@x.test", "customer": { "id": "shop", "status": "CLOSED" } }),
+    ] {
+        place.write_lines("users.jsonl", &people(0, 1).into_iter().chain([line]).collect::<Vec<_>>());
+        place.run_import(&["users.jsonl"]).badly(&["line 2: customer"]);
+    }
+    assert_eq!(place.users().await, 3);
 }
 
 #[tokio::test]

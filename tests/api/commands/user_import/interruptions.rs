@@ -106,6 +106,10 @@ async fn two_runs_of_one_file_at_once_let_nobody_in_twice_and_one_is_refused() {
     ended.sort_by_key(|ended| ended.code);
     assert_eq!(ended[0].code, Some(0), "{ended:?}");
     ended[1].badly(&["another run of this import is under way"]);
+    assert!(!ended[1].errors.contains("is taken"), "it passed none of the other's lines: {ended:?}");
+    // The one that was let in first did all of it.
+    assert!(ended[0].out.starts_with("4000 read, 4000 created, 0 there already"), "{ended:?}");
+    assert_eq!(place.count("imports where lines_done = 4000 and created = 4000 and present = 0").await, 1);
     assert_eq!(place.users().await, 4000);
     assert_eq!(place.count("login_names").await, 8001);
 }
