@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use vestibule::db::Statement;
+
 use super::callers::{Access, Caller, Party};
 use super::places::{Naming, Place, Whose, answered, namings};
 use super::rows::unchanged;
@@ -138,7 +140,8 @@ impl Matrix {
             self.ask(operation, cell, &rows, &mut kinds).await;
             if leaves_traces {
                 // Five failures in a row would lock the name.
-                self.world.app.script("update throttles set failures = 0, locked_until = null").await;
+                let forgive = Statement::new("update throttles set failures = 0, locked_until = null");
+                self.world.app.database.apply(forgive).await.unwrap();
             }
         }
         unchanged(&before, &self.rows(!leaves_traces).await, name);
