@@ -26,8 +26,7 @@ impl FromRequestParts<SharedApp> for BackendCaller {
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
         let client = headers::client(parts, app)?;
         let (key, secret) = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
-        let (tenant, key) = authenticate_backend(app, &key, &secret).await?;
-        client.tenant.see(&tenant.id);
+        let (tenant, key) = authenticate_backend(app, &key, &secret, &client).await?;
         if let Some(name) = headers::maybe_tenant(&parts.headers)?
             && !name.names(&tenant)
         {

@@ -237,3 +237,21 @@ async fn R124_what_everybody_may_read_is_not_touched_by_an_origin() {
         }
     }
 }
+
+#[tokio::test]
+async fn R124_a_backend_key_in_a_foreign_web_app_opens_nothing() {
+    let (app, acme, globex) = start().await;
+    for path in ["/api/v2.1/events", "/api/v2.1/admin/users"] {
+        let call = |tenant, origin| Call::get(path).backend(tenant).and("origin", origin);
+        allowed(&app.call(call(&acme, APP)).await.expect(200), APP);
+        for (tenant, origins) in [(&acme, OTHERS.as_slice()), (&globex, &[APP, "https://evil.test", "null"])]
+        {
+            for origin in origins {
+                let answer = app.call(call(tenant, origin)).await.expect(403);
+                assert_eq!(answer.error_type(), "TENANT", "{origin}");
+                not_allowed(&answer);
+            }
+        }
+        app.call(Call::get(path).backend(&globex)).await.expect(200);
+    }
+}
