@@ -7,6 +7,7 @@ use crate::spelling::search_pattern;
 use crate::users::UserStatus;
 
 use super::{UserFilters, UserRecord};
+use crate::users::store::now_or_newest_session;
 
 /// A page of a list looks at so many rows at most.
 pub const MAX_ROWS_LOOKED_AT: i64 = 20_000;
@@ -84,15 +85,19 @@ pub fn set_status(
     now: Timestamp,
 ) -> Statement {
     let ends = (status != UserStatus::Active).then_some(now);
-    Statement::new(
+    Statement::new(concat!(
         "update users set status = $4, updated_at = $5, revision = revision + 1, session_kept = null, \
          sessions_end_reason = case when cast($6 as bigint) is null or sessions_not_before is not null \
-             and (status <> 'active' or sessions_not_before > $6) then sessions_end_reason \
-             else 'user_disabled' end, \
+             and (status <> 'active' or sessions_not_before > ",
+        now_or_newest_session!("$6"),
+        ") then sessions_end_reason else 'user_disabled' end, \
          sessions_not_before = case when cast($6 as bigint) is null or sessions_not_before is not null \
-             and (status <> 'active' or sessions_not_before > $6) then sessions_not_before else $6 end \
-         where tenant_id = $1 and id = $2 and revision = $3 returning id",
-    )
+             and (status <> 'active' or sessions_not_before > ",
+        now_or_newest_session!("$6"),
+        ") then sessions_not_before else ",
+        now_or_newest_session!("$6"),
+        " end where tenant_id = $1 and id = $2 and revision = $3 returning id"
+    ))
     .bind(tenant)
     .bind(user)
     .bind(revision)

@@ -7,7 +7,7 @@ use vestibule::tenants::{self, Family, Settings};
 
 use super::start;
 use crate::support::app::{START, TestApp, TestTenant};
-use crate::support::calls::{Opened, session_call};
+use crate::support::calls::{Call, Opened, session_call};
 use crate::support::forge::{Forger, claims};
 
 const MINUTE: i64 = 60_000;
@@ -217,5 +217,36 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
         assert_eq!(app.end(&tenant, &opened).await.expect(200).text, ended.text);
         let again = app.open(&tenant, family).await;
         app.view(&tenant, &again).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn R042_R064_sessions_that_a_faster_clock_opened_end_with_the_others() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let family = Family::Individual;
+    let person = tenant.person(family);
+    let at = format!("/api/v2.1/admin/users/{}", person.id);
+    for path in ["/suspend", "/credentials"] {
+        let slow = app.clock.now();
+        app.clock.advance(5_000);
+        let opened = app.open(&tenant, family).await;
+        app.clock.advance(slow.as_millis() - app.clock.now().as_millis());
+        app.view(&tenant, &opened).await.expect(200);
+        let call = if path == "/suspend" {
+            Call::new("POST", format!("{at}{path}"))
+        } else {
+            Call::new("PUT", format!("{at}{path}")).json(&serde_json::json!({
+                "newPassword": "ten green bottles", "matchingPassword": "ten green bottles",
+            }))
+        };
+        app.call(call.backend(&tenant)).await.expect(200);
+        app.view(&tenant, &opened).await.expect(401);
+        if path == "/suspend" {
+            app.call(Call::new("POST", format!("{at}/resume")).backend(&tenant)).await.expect(200);
+            app.view(&tenant, &opened).await.expect(401);
+        }
+        // Whoever opens one later is not held up by it.
+        app.clock.advance(6_000);
     }
 }
