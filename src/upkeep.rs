@@ -36,7 +36,7 @@ pub async fn run(app: SharedApp) {
             go_on_deleting_tenants(&app.db, app.clock.now())
         }),
         every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
-            retire_replaced_signing_keys(&app.db, app.clock.now())
+            retire_replaced_signing_keys(&app.db, &app.master, app.clock.now())
         }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)

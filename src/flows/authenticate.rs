@@ -40,7 +40,11 @@ pub async fn authenticate(
     let key = app.signing_keys.find(&app.db, &app.master, &tenant_id, &kid).await?.ok_or(INVALID)?;
     let claims = unverified.verify(&key).ok_or(INVALID)?;
     let found = read(app, &tenant_id, &claims, client).await?.ok_or(INVALID)?;
-    if !found.tenant.valid_kids.contains(&kid) || !agrees(app, &claims, &found) {
+    if !found.tenant.valid_kids.contains(&kid) {
+        app.signing_keys.forget(&tenant_id, &kid);
+        return Err(INVALID);
+    }
+    if !agrees(app, &claims, &found) {
         return Err(INVALID);
     }
     client.tenant.see(&found.tenant.id);

@@ -167,7 +167,8 @@ async fn retire(
         ..author.event(EventName::SigningKeyRetired)
     };
     let event = events::store::insert(&read.id, &event, now);
-    let gone = signing_keys::store::retire(&read.id, kid, now);
+    let nothing = signing_keys::nothing_sealed(&read.id, kid, master)?;
+    let gone = signing_keys::store::retire(&read.id, kid, &nothing, now);
     let set = |signing: &Signing, valid: &[String]| {
         tenants::store::set_signing(&read.id, read, signing, valid, now)
     };
@@ -205,7 +206,11 @@ async fn retire(
 }
 
 /// Retires the keys whose last token is dead: those that were replaced [`KEPT_SECONDS`] ago.
-pub async fn retire_replaced_signing_keys(db: &Database, now: Timestamp) -> Result<(), Error> {
+pub async fn retire_replaced_signing_keys(
+    db: &Database,
+    master: &MasterKeys,
+    now: Timestamp,
+) -> Result<(), Error> {
     let due = db.list(signing_keys::store::find_replaced(now.plus_seconds(-KEPT_SECONDS))).await?;
     for row in due {
         let tenant = TenantName::Id(TenantId::from_stored(row.text("tenant_id")?));
@@ -225,9 +230,10 @@ pub async fn retire_replaced_signing_keys(db: &Database, now: Timestamp) -> Resu
             details: json!({ "kid": kid, "atOnce": false }),
             ..Author::SYSTEM.event(EventName::SigningKeyRetired)
         };
+        let nothing = signing_keys::nothing_sealed(&read.id, &kid, master)?;
         let change = Change::new()
             .with(tenants::store::set_signing(&read.id, &read, &signing, &valid, now))
-            .with(signing_keys::store::retire(&read.id, &kid, now))
+            .with(signing_keys::store::retire(&read.id, &kid, &nothing, now))
             .with(events::store::insert(&read.id, &event, now));
         match db.apply(change).await {
             // Another node, or an operator, was first: the next time finds what is left.

@@ -70,6 +70,11 @@ fn place(tenant: &TenantId, kid: &str) -> String {
     format!("signing_keys/{tenant}/{kid}/private_key")
 }
 
+/// What stands in place of the private half that a retired key no longer has.
+pub fn nothing_sealed(tenant: &TenantId, kid: &str, master: &MasterKeys) -> Result<String, Error> {
+    Ok(master.seal(&place(tenant, kid), b"")?)
+}
+
 /// What a key is there for, at one instant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyState {
@@ -181,6 +186,11 @@ impl SigningKeys {
         let key = Arc::new(SigningKey::from_pkcs8(algorithm, &pkcs8)?);
         self.held.insert(name, Arc::clone(&key));
         Ok(Some(key))
+    }
+
+    /// Lets go of a key that counts no more.
+    pub fn forget(&self, tenant: &TenantId, kid: &str) {
+        self.held.remove(&(tenant.clone(), kid.to_owned()));
     }
 }
 

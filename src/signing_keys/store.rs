@@ -22,12 +22,12 @@ pub fn insert(tenant: &TenantId, key: &NewSigningKey, signs_from: Timestamp, now
     .bind(signs_from)
 }
 
-/// One key with its private half, sealed; a retired one has none any more.
+/// One key with its private half, sealed; a retired one has none any more: nothing is sealed in its place.
 #[must_use]
 pub fn find(tenant: &TenantId, kid: &str) -> Statement {
     Statement::new(
         "select algorithm, private_key from signing_keys \
-         where tenant_id = $1 and kid = $2 and private_key <> ''",
+         where tenant_id = $1 and kid = $2 and retired_at is null",
     )
     .bind(tenant)
     .bind(kid)
@@ -62,16 +62,18 @@ pub fn set_signs_from(tenant: &TenantId, kid: &str, at: Timestamp) -> Statement 
 }
 
 /// Notes that a key counts no more, and destroys its private half: nobody signs with it again, and the master key that
-/// sealed it may go.
+/// sealed it may go. In its place stands [`super::nothing_sealed`], which the version before this one opens when it
+/// starts.
 #[must_use]
-pub fn retire(tenant: &TenantId, kid: &str, now: Timestamp) -> Statement {
+pub fn retire(tenant: &TenantId, kid: &str, nothing: &str, now: Timestamp) -> Statement {
     Statement::new(
-        "update signing_keys set retired_at = $3, private_key = '' \
+        "update signing_keys set retired_at = $3, private_key = $4 \
          where tenant_id = $1 and kid = $2 and retired_at is null",
     )
     .bind(tenant)
     .bind(kid)
     .bind(now)
+    .bind(nothing)
 }
 
 /// Keys that another replaced before this instant, and that still count.
@@ -84,12 +86,12 @@ pub fn find_replaced(before: Timestamp) -> Statement {
     .bind(before)
 }
 
-/// Of each master key that sealed any, one private key: `v1.<master key's id>.…`.
+/// Of each master key that sealed any that counts, one private key: `v1.<master key's id>.…`.
 #[must_use]
 pub fn find_one_for_each_master_key() -> Statement {
     Statement::new(
         "select tenant_id, kid, private_key from signing_keys where private_key in ( \
-           select min(private_key) from signing_keys where private_key <> '' \
+           select min(private_key) from signing_keys where retired_at is null \
            group by substr(private_key, 1, length(private_key) - length(ltrim(substr(private_key, 4), \
              'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'))))",
     )

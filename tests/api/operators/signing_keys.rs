@@ -1,6 +1,7 @@
 //! A tenant's signing keys: rotated on a plan, retired at once (R080, R081).
 
 use serde_json::{Value, json};
+use vestibule::db::Statement;
 use vestibule::flows::retire_replaced_signing_keys;
 use vestibule::signing_keys::{KEPT_SECONDS, PUBLISHED_SECONDS};
 use vestibule::tenants::{Family, Settings};
@@ -89,14 +90,14 @@ async fn R080_R081_a_planned_rotation_is_published_before_it_signs_and_refuses_n
     }
     // Until its last token is dead the old key counts, whatever the upkeep does meanwhile.
     app.clock.advance(3_598_000);
-    retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
+    retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap();
     app.view(&acme, &last).await.expect(200);
     app.clock.advance(replaced_at.plus_seconds(KEPT_SECONDS).as_millis() - app.clock.now().as_millis() - 1);
-    retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
+    retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap();
     assert_eq!(published(&app, "acme").await.len(), 2);
     app.clock.advance(1);
     for _ in 0..2 {
-        retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
+        retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap();
     }
     assert_eq!(published(&app, "acme").await, [new.as_str()]);
     assert_eq!(state_of(&olga, &old).await, "retired");
@@ -124,14 +125,25 @@ async fn R081_a_key_that_is_retired_at_once_is_refused_on_the_next_request() {
     // The one that signs, with no next one: a new one is made and signs at once.
     let retired = olga.delete(&format!("/tenants/acme/signing-keys/{first}")).await.expect(200);
     assert_eq!(retired.field("state"), "retired");
+    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(2 held)");
     app.view(&acme, &opened).await.expect(401);
+    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(1 held)", "it is not kept in memory");
     app.end(&acme, &opened).await.expect(401);
     let (second, opened) = signed_with(&app, &acme).await;
     assert_ne!(second, first);
     app.view(&acme, &opened).await.expect(200);
     assert_eq!(published(&app, "acme").await, [second.as_str()]);
     // Nobody signs with it again, not even who has the database and the master key.
-    assert_eq!(app.number_of(&format!("signing_keys where kid = '{first}' and private_key = ''")).await, 1);
+    let sql = "select private_key from signing_keys where tenant_id = $1 and kid = $2";
+    let rows = app.database.fetch(Statement::new(sql).bind(&acme.id).bind(first.as_str())).await.unwrap();
+    // It opens: the version before this one opens what it finds when it starts. And there is nothing in it.
+    let place = format!("signing_keys/{}/{first}/private_key", acme.id);
+    let left = app.app.master.open(&place, &rows[0].text("private_key").unwrap()).unwrap();
+    assert!(left.is_empty());
+    // The master key that sealed it may go.
+    let gone =
+        "update signing_keys set private_key = 'v1.k0.AAAA' where tenant_id = $1 and kid = $2 returning kid";
+    app.change(Statement::new(gone).bind(&acme.id).bind(first.as_str())).await;
     vestibule::signing_keys::check_master(&app.database, &app.app.master).await.unwrap();
     // A node that does not hold it in memory does not find it either.
     let cold = vestibule::signing_keys::SigningKeys::default();
@@ -152,7 +164,7 @@ async fn R081_a_key_that_is_retired_at_once_is_refused_on_the_next_request() {
     app.clock.advance(2 * PUBLISHED_SECONDS * 1000);
     assert_eq!(signed_with(&app, &acme).await.0, third);
     app.clock.advance(KEPT_SECONDS * 1000);
-    retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
+    retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap();
     assert_eq!(state_of(&olga, &third).await, "signing");
 
     // One that was replaced: the one that signs goes on.
@@ -193,7 +205,7 @@ async fn R081_with_now_the_key_that_is_published_already_signs_at_once() {
     app.view(&acme, &opened).await.expect(200);
     assert_eq!(state_of(&olga, &old).await, "retiring");
     app.clock.advance(KEPT_SECONDS * 1000);
-    retire_replaced_signing_keys(&app.database, app.clock.now()).await.unwrap();
+    retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap();
     assert_eq!(states(&olga).await.len(), 2);
     assert_eq!(state_of(&olga, &old).await, "retired");
 }
@@ -218,8 +230,8 @@ async fn R081_of_rotations_at_once_one_succeeds_and_a_key_is_retired_once() {
     let other = app.database.open_again().await;
     let now = app.clock.now();
     let (left, right) = tokio::join!(
-        retire_replaced_signing_keys(&app.database, now),
-        retire_replaced_signing_keys(&other, now)
+        retire_replaced_signing_keys(&app.database, &app.app.master, now),
+        retire_replaced_signing_keys(&other, &app.app.master, now)
     );
     left.unwrap();
     right.unwrap();
