@@ -19,7 +19,7 @@ use crate::throttles::Subject;
 use crate::users::{self, User};
 
 use super::new_password::{check_new_password, hash_new, ticket};
-use super::password_attempt::PasswordAttempt;
+use super::password_attempt::{PasswordAttempt, tells_of_the_hash};
 use super::password_owner::{self, By};
 
 /// A change as asked for, by a user in a session that lives.
@@ -47,8 +47,18 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
     {
         return Err(Error::invalid("newPassword", "is the same as currentPassword; choose another"));
     }
-    let ticket = ticket(app, tenant, request.user.password_hash.as_ref())?;
     let no_failure_before = Instant::now() + tenant.failure_floor;
+    let outcome = attempt(app, request).await;
+    // As at the login (R004).
+    if outcome.as_ref().err().is_some_and(tells_of_the_hash) {
+        tokio::time::sleep_until(no_failure_before).await;
+    }
+    outcome
+}
+
+/// An attempt from its place in the hash queue to its end.
+async fn attempt(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
+    let ticket = ticket(app, &request.tenant, request.user.password_hash.as_ref())?;
     let (presence, _guard) = Presence::new();
     let changing = Changing {
         app: app.clone(),
@@ -57,14 +67,9 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
         request,
     };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
-    let outcome = tokio::spawn(changing.drive(ticket, presence))
+    tokio::spawn(changing.drive(ticket, presence))
         .await
-        .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?;
-    // As at the login (R004).
-    if matches!(outcome, Err(Error::Authentication { .. } | Error::Locked { .. })) {
-        tokio::time::sleep_until(no_failure_before).await;
-    }
-    outcome
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?
 }
 
 struct Changing {
@@ -92,7 +97,7 @@ impl Changing {
             }
         };
         let now = app.clock.now();
-        attempt.succeed(self.change(&hash, now)).await?;
+        attempt.succeed(self.change(&hash, now), None).await?;
         Ok(now)
     }
 

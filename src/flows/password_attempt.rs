@@ -16,8 +16,10 @@ use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{AttemptId, ChangeId, SessionId, UserId};
 use crate::passwords::{NotHashed, PasswordHash, Presence, Ticket, Verdict};
-use crate::tenants::{Family, Tenant};
+use crate::tenants::{Family, Tenant, TenantName};
 use crate::throttles::{self, Reservation, Subject};
+
+use super::get_tenant::find_tenant;
 
 /// How often a full throttle is asked again for a free slot.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
@@ -111,10 +113,15 @@ impl PasswordAttempt<'_> {
         ]
     }
 
-    /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any.
-    pub(super) async fn succeed(&self, success: Change) -> Result<(), Error> {
+    /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any, unless
+    /// `kid`, the key that signs it, was retired meanwhile: then it is ours.
+    pub(super) async fn succeed(&self, success: Change, kid: Option<&str>) -> Result<(), Error> {
         match self.app.db.apply(success).await {
             Ok(_) => Ok(()),
+            Err(DbError::Refused("user")) if self.is_retired(kid).await? => {
+                self.give_back().await;
+                Err(gone("signing key"))
+            }
             // Suspended, or another password, since the reading (R091).
             Err(DbError::Refused("user")) => Err(self.fail("changed_meanwhile").await),
             Err(DbError::Refused(what)) => Err(gone(what)),
@@ -126,6 +133,13 @@ impl PasswordAttempt<'_> {
                 Err(error.into())
             }
         }
+    }
+
+    /// Whether the tenant's row no longer lists the key.
+    async fn is_retired(&self, kid: Option<&str>) -> Result<bool, Error> {
+        let Some(kid) = kid else { return Ok(false) };
+        let tenant = find_tenant(&self.app.db, &TenantName::Id(self.tenant.id.clone())).await?;
+        Ok(!tenant.deleted && !tenant.valid_kids.iter().any(|valid| valid == kid))
     }
 
     /// Counts the failure. Everything that could tell one reason from another is the same here.
@@ -167,6 +181,12 @@ impl PasswordAttempt<'_> {
             ..Event::new(name, Actor::Unknown)
         }
     }
+}
+
+/// Whether an answer's time could tell what kind of hash was, or would have been, computed: the kinds take different
+/// times, and wait in different queues. Where there are imported ones, it waits for the tenant's failure floor.
+pub(super) const fn tells_of_the_hash(error: &Error) -> bool {
+    matches!(error, Error::Authentication { .. } | Error::Locked { .. } | Error::Overloaded { .. })
 }
 
 fn gone(what: &str) -> Error {

@@ -156,13 +156,21 @@ macro_rules! may_log_in {
     };
 }
 
-/// Notes a login. Refused ("user") unless user, customer and tenant may still log in and the password
-/// is the one that was checked, by its version: what was read before the hash must still hold after it (R091).
+/// Notes a login. Refused ("user") unless user, customer and tenant may still log in, the password is the one that was
+/// checked, by its version, and the tenant lists the key that signs: what was read before the hash must still hold
+/// after it (R091).
 #[must_use]
-pub fn note_login(tenant: &TenantId, user: &UserId, checked_version: i64, now: Timestamp) -> Statement {
+pub fn note_login(
+    tenant: &TenantId,
+    user: &UserId,
+    checked_version: i64,
+    signing_kid: &str,
+    now: Timestamp,
+) -> Statement {
     Statement::new(concat!(
         "update users set last_login_at = $3 \
-         where tenant_id = $1 and id = $2 and password_version = $4 and password_hash is not null and ",
+         where tenant_id = $1 and id = $2 and password_version = $4 and password_hash is not null \
+         and exists (select 1 from tenants k where k.id = users.tenant_id and k.valid_kids like $5) and ",
         may_log_in!(),
         " returning id"
     ))
@@ -170,6 +178,8 @@ pub fn note_login(tenant: &TenantId, user: &UserId, checked_version: i64, now: T
     .bind(user)
     .bind(now)
     .bind(checked_version)
+    // A kid's `_` may stand for another character here, and never makes two keys one.
+    .bind(format!("%\"{signing_kid}\"%"))
     .must_change("user")
 }
 

@@ -108,7 +108,7 @@ impl Attempt {
             salt: &session.salt,
         };
         let refresh_token = refresh_tokens::compute(app.master.current(), &binding, 1);
-        self.attempt().succeed(self.success(&user, &session)).await?;
+        self.attempt().succeed(self.success(&user, &session), Some(key.kid())).await?;
         Ok(LoggedIn {
             access_token,
             refresh_token,
@@ -122,7 +122,7 @@ impl Attempt {
 
     /// Everything that becomes true with a success: user → session → throttle → attempt.
     fn success(&self, user: &User, session: &NewSession) -> Change {
-        let Self { request, found, now, .. } = self;
+        let Self { request, found, key, now, .. } = self;
         let tenant = &found.tenant.id;
         let change = ChangeId::random();
         let event = |name, details| Event {
@@ -148,7 +148,7 @@ impl Attempt {
             events::store::insert_if_device_is_new(tenant, &first, &others, device, &change, *now)
         });
         Change::new()
-            .with(users::store::note_login(tenant, &user.id, user.password_version, *now))
+            .with(users::store::note_login(tenant, &user.id, user.password_version, key.kid(), *now))
             .with_all(noted)
             .with(sessions::store::insert(tenant, session, &request.client, &change))
             .with_all(self.attempt().success(&change, *now))

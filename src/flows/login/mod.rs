@@ -26,6 +26,8 @@ use crate::tenants::{Family, KeyPurpose, Tenant, TenantName};
 use crate::throttles::Subject;
 use crate::users::{LoginName, User};
 
+use super::new_password::ticket;
+use super::password_attempt::tells_of_the_hash;
 use attempt::Attempt;
 use read::Found;
 
@@ -94,34 +96,43 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
 
 async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
-    let name_digest = app.master.current().name_digest(request.name.as_str());
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request).await?.ok_or(unknown)?;
     open_the_door(app, &mut request, &found, now)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
 
-    let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
-    let ticket = app
-        .passwords
-        .ticket_for(found.tenant.id.as_str(), stored)
-        .map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })?;
     let no_failure_before = Instant::now() + found.tenant.failure_floor;
-    let (presence, _guard) = Presence::new();
+    let outcome = attempt(app, request, found, key, now).await;
+    // An imported hash takes another time than ours, and waits in another queue: no failure tells by it what it was
+    // (R004).
+    if outcome.as_ref().err().is_some_and(tells_of_the_hash) {
+        tokio::time::sleep_until(no_failure_before).await;
+    }
+    outcome
+}
 
+/// An attempt from its place in the hash queue to its end.
+async fn attempt(
+    app: &SharedApp,
+    request: Login,
+    found: Found,
+    key: Arc<SigningKey>,
+    now: Timestamp,
+) -> Result<LoggedIn, Error> {
+    let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
+    let ticket = ticket(app, &found.tenant, stored)?;
+    let (presence, _guard) = Presence::new();
+    // Computed for whoever it is: the same work for all.
+    let name_digest = app.master.current().name_digest(request.name.as_str());
     let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
     // It waits for a slot for as long as its place in the hash queue is good.
     let attempt = Attempt { app: app.clone(), request, found, key, subject, id: AttemptId::random(), now };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
-    let outcome = tokio::spawn(attempt.drive(ticket, presence))
+    tokio::spawn(attempt.drive(ticket, presence))
         .await
         // Not the panic's own words, which may hold what caused it; the panic hook has its place.
-        .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?;
-    // An imported hash takes another time than ours: no failure tells by it what it was (R004).
-    if matches!(outcome, Err(Error::Authentication { .. } | Error::Locked { .. })) {
-        tokio::time::sleep_until(no_failure_before).await;
-    }
-    outcome
+        .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?
 }
 
 async fn signing_key(app: &App, tenant: &Tenant, now: Timestamp) -> Result<Arc<SigningKey>, Error> {

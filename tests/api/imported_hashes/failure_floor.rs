@@ -9,7 +9,7 @@ use vestibule::tenants::Family;
 use vestibule::tenants::store::{clear_failure_floor, raise_failure_floor};
 
 use super::{all_kinds, quick};
-use crate::support::app::{LoginCall, TestApp, TestTenant};
+use crate::support::app::{LoginCall, TestApp, TestTenant, Wanted};
 use crate::support::login::until;
 
 const INDIVIDUAL: Family = Family::Individual;
@@ -146,4 +146,20 @@ async fn R004_an_import_that_began_meanwhile_keeps_its_floor() {
     assert_eq!(floor_of(&app, &tenant).await, 400);
     app.database.apply(clear_failure_floor(&tenant.id, updated_at(&app, &tenant).await)).await.unwrap();
     assert_eq!(floor_of(&app, &tenant).await, 0);
+}
+
+#[tokio::test]
+async fn R004_a_refusal_for_want_of_room_waits_for_the_floor_too() {
+    let mut wanted = Wanted::default();
+    wanted.passwords.deadline = Duration::from_millis(60);
+    let app = TestApp::start_with(wanted).await;
+    let tenant = app.tenant("acme").await;
+    raise(&app, &tenant, FLOOR).await;
+    for id in ["one", "two", "three", "four", "five"] {
+        app.attempt_in_flight(&tenant, tenant.person(INDIVIDUAL), id, 0).await;
+    }
+    let begun = Instant::now();
+    let answer = app.send(tenant.login(INDIVIDUAL).request()).await.expect(503);
+    assert_eq!(answer.error_type(), "OVERLOADED");
+    assert!(begun.elapsed() >= FLOOR, "{:?}", begun.elapsed());
 }

@@ -9,6 +9,7 @@ use vestibule::tenants::{Family, Settings};
 use super::{Operator, details};
 use crate::support::app::{TestApp, TestTenant};
 use crate::support::calls::{Call, Opened};
+use crate::support::login::{SLOW_HASH, until};
 
 async fn published(app: &TestApp, slug: &str) -> Vec<String> {
     let set = app.call(Call::get(format!("/t/{slug}/.well-known/jwks.json"))).await.expect(200);
@@ -278,4 +279,22 @@ async fn R049_another_tenants_signing_key_is_absent() {
     let answer = olga.delete(&format!("/tenants/acme/signing-keys/{theirs}")).await.expect(404);
     assert_eq!(answer.without_request_id(), absent.without_request_id());
     app.view(&globex, &opened).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R081_a_login_whose_key_is_retired_meanwhile_is_to_be_tried_again_and_no_failure() {
+    let app = TestApp::start().await;
+    let olga = Operator::of(&app).await;
+    let acme = app.tenant("acme").await;
+    let kid = published(&app, "acme").await.remove(0);
+    app.set_hash(acme.person(Family::Individual), &SLOW_HASH).await;
+    let login = app.send_apart(&acme.login(Family::Individual));
+    until("the attempt is reserved", async || app.number_of("attempts").await == 1).await;
+    olga.delete(&format!("/tenants/acme/signing-keys/{kid}")).await.expect(200);
+    let answer = login.await.unwrap().expect(503);
+    assert_eq!(answer.headers["retry-after"], "2");
+    assert_eq!(app.number_of("sessions").await, 0);
+    assert_eq!(app.number_of("attempts").await, 0);
+    assert_eq!(app.failures(acme.person(Family::Individual)).await, 0);
+    app.login(&acme, Family::Individual).await.expect(200);
 }
