@@ -11,6 +11,8 @@ use crate::http::headers;
 use crate::ids::TenantKeyId;
 use crate::tenants::Tenant;
 
+use super::UserCaller;
+
 /// A tenant's server with a key of purpose `backend`, by HTTP Basic (RFC 7617). The key names the tenant;
 /// X-Tenant-ID may stand beside it and must then name the same one (R047).
 #[derive(Debug)]
@@ -24,6 +26,9 @@ impl FromRequestParts<SharedApp> for BackendCaller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
+        if headers::bearer(&parts.headers).is_some() {
+            return Err(refusal_of_bearer(parts, app).await);
+        }
         let client = headers::client(parts, app)?;
         let (key, secret) = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
         let (tenant, key) = authenticate_backend(app, &key, &secret, &client).await?;
@@ -33,5 +38,14 @@ impl FromRequestParts<SharedApp> for BackendCaller {
             return Err(Error::Tenant(TenantProblem::Mismatch));
         }
         Ok(Self { tenant, key, client })
+    }
+}
+
+/// Why a token does not do: a good one is not refused as if it were bad, or its app would log in again and again.
+async fn refusal_of_bearer(parts: &mut Parts, app: &SharedApp) -> Error {
+    match UserCaller::from_request_parts(parts, app).await {
+        Ok(_) => Error::Forbidden { needs: "a backend key" },
+        Err(error @ (Error::Unavailable(_) | Error::Internal(_))) => error,
+        Err(_) => Error::BackendKey,
     }
 }

@@ -93,7 +93,7 @@ impl<P: Permission> FromRequestParts<SharedApp> for DirectoryCaller<P> {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
         let permission = PhantomData;
-        if headers::basic(&parts.headers).is_some() {
+        if headers::is_basic(&parts.headers) {
             let BackendCaller { tenant, key, client } = BackendCaller::from_request_parts(parts, app).await?;
             return Ok(Self { tenant, by: By::Backend(key), client, permission });
         }

@@ -206,6 +206,14 @@ pub fn maybe_tenant(headers: &HeaderMap) -> Result<Option<TenantName>, Error> {
     if headers.contains_key(TENANT_ID) { tenant(headers).map(Some) } else { Ok(None) }
 }
 
+/// Whether HTTP Basic is meant, well-formed or not.
+#[must_use]
+pub fn is_basic(headers: &HeaderMap) -> bool {
+    let scheme =
+        headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().split(|byte| *byte == b' ').next());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+}
+
 /// Name and password of HTTP Basic (RFC 7617): `None` without the header, with another scheme, or where they cannot
 /// be anybody's.
 #[must_use]
