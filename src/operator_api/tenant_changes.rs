@@ -1,6 +1,6 @@
 //! `/operator/v1/tenants/{tenant}`: set, suspended, resumed, deleted.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
@@ -42,13 +42,24 @@ struct UpdateTenant {
     origins: Option<Vec<String>>,
 }
 
-/// Why, for the tenant's events.
+/// Why, for the tenant's events. The body may be left out altogether.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
     /// Nothing personal: it is kept for good.
     #[schema(min_length = 1, max_length = 500)]
     reason: Option<String>,
+}
+
+impl Reason {
+    /// Reads it from a request's body, if there is one.
+    async fn read(headers: &HeaderMap, body: Body, app: &SharedApp) -> Result<Option<String>, Error> {
+        if body.size_hint().exact() == Some(0) {
+            return Ok(None);
+        }
+        let Self { reason } = json::read(headers, body, BODY_LIMIT, app).await?;
+        Ok(reason)
+    }
 }
 
 /// The confirmation of a deletion.
@@ -119,7 +130,7 @@ async fn suspend_tenant(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Success<TenantView>, Error> {
-    let Reason { reason } = json::read(&headers, body, BODY_LIMIT, &app).await?;
+    let reason = Reason::read(&headers, body, &app).await?;
     let (name, now) = (tenant(&name)?, app.clock.now());
     let details = flows::suspend_tenant(&app.db, caller.author(), &name, reason.as_deref(), now).await?;
     Ok(Success::new(TenantView::new(&details, &app.options.public_url)))
@@ -149,7 +160,7 @@ async fn resume_tenant(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Success<TenantView>, Error> {
-    let Reason { reason } = json::read(&headers, body, BODY_LIMIT, &app).await?;
+    let reason = Reason::read(&headers, body, &app).await?;
     let (name, now) = (tenant(&name)?, app.clock.now());
     let details = flows::resume_tenant(&app.db, caller.author(), &name, reason.as_deref(), now).await?;
     Ok(Success::new(TenantView::new(&details, &app.options.public_url)))
