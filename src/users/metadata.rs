@@ -19,6 +19,9 @@ const MAX_KEY: usize = 64;
 /// servers take.
 pub const MAX_CLAIM_BYTES: usize = 2048;
 
+/// From here on a number that is no integer of 64 bits would silently become another one: 2⁵³.
+const MAX_FLOAT: f64 = 9_007_199_254_740_992.0;
+
 /// A user's metadata.
 #[derive(Clone, Default, PartialEq, Debug, Serialize)]
 #[serde(transparent)]
@@ -141,7 +144,11 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+    /// What has a fraction or an exponent, and every integer that no other of these takes.
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        if value.abs() >= MAX_FLOAT {
+            return Err(E::custom("has a number too large to be kept as it is; send it as text"));
+        }
         Ok(value.into())
     }
 
