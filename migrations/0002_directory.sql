@@ -119,6 +119,8 @@ create index events_unsealed on events (id, tenant_id) where position is null;
 -- Without those that have none, or SQLite would look for them here, through all that have one.
 create unique index events_by_position on events (tenant_id, position) where position is not null;
 create index events_by_user on events (user_id, tenant_id, id);
+-- What is still personal of a customer's: it goes when the customer is erased.
+create index events_personal_by_customer on events (customer_id, tenant_id, id) where personal is not null;
 -- What staff did to others holds their own address: it goes when they are erased.
 create index events_by_staff on events (actor_id, tenant_id, id) where actor_kind = 'staff';
 

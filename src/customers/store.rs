@@ -163,16 +163,18 @@ pub fn erase(tenant: &TenantId, customer: &CustomerId, now: Timestamp) -> Statem
     .must_change("customer revision")
 }
 
-/// Notes that none of the customer's users is left to be erased, if that is so.
+/// Notes that nothing of an erased customer is left: none of its users is to be erased, and what was under way when it
+/// was erased has ended by `before`.
 #[must_use]
-pub fn finish_erasing(tenant: &TenantId, customer: &CustomerId) -> Statement {
+pub fn finish_erasing(tenant: &TenantId, customer: &CustomerId, before: Timestamp) -> Statement {
     Statement::new(
-        "update customers set erasing = $3 where tenant_id = $1 and id = $2 and not exists \
+        "update customers set erasing = $3 where tenant_id = $1 and id = $2 and erased_at < $4 and not exists \
          (select 1 from users u where u.tenant_id = $1 and u.customer_id = $2 and u.erased_at is null)",
     )
     .bind(tenant)
     .bind(customer)
     .bind(false)
+    .bind(before)
 }
 
 /// Where a list takes its rows from, in the order of customers' ids: `$1` the tenant, `$2` what the index is asked for,

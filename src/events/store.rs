@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
-use crate::ids::{ChangeId, EventId, TenantId, UserId};
+use crate::ids::{ChangeId, CustomerId, EventId, TenantId, UserId};
 use crate::secrets::random;
 use crate::throttles::{Subject, dead_before};
 
@@ -135,6 +135,19 @@ pub fn find_personal(tenant: &TenantId, user: &UserId, limit: i64) -> Statement 
     )
     .bind(tenant)
     .bind(user)
+    .bind(limit)
+}
+
+/// Events with a personal part that are an erased customer's, whichever of its users they are also of: what was done
+/// to it says from where, which may well be from the person's own device.
+#[must_use]
+pub fn find_personal_of_customer(tenant: &TenantId, customer: &CustomerId, limit: i64) -> Statement {
+    Statement::new(
+        "select id, personal, salt from events \
+         where tenant_id = $1 and customer_id = $2 and personal is not null order by id limit $3",
+    )
+    .bind(tenant)
+    .bind(customer)
     .bind(limit)
 }
 

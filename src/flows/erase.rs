@@ -53,10 +53,15 @@ pub async fn erase_customer(
     for user in erase_some_users(db, deed, id, now).await? {
         erase_traces_now(db, deed.tenant, &user, now).await?;
     }
+    for _ in 0..SLICES_AT_ONCE {
+        if !erase_customer_traces(db, deed.tenant, id).await? {
+            break;
+        }
+    }
     get_customer(db, deed.tenant, id).await
 }
 
-/// Empties some of an erased customer's users, and notes when none is left. Whom it has emptied.
+/// Empties some of an erased customer's users. Whom it has emptied.
 pub(super) async fn erase_some_users(
     db: &Database,
     deed: &Deed<'_>,
@@ -70,7 +75,6 @@ pub(super) async fn erase_some_users(
         empty_user(db, deed, &user, now).await?;
         emptied.push(user);
     }
-    db.apply(customers::store::finish_erasing(deed.tenant, customer)).await?;
     Ok(emptied)
 }
 
@@ -151,11 +155,29 @@ pub(super) async fn erase_traces(
 ) -> Result<bool, Error> {
     let sessions = db.apply(sessions::store::erase_some(tenant, user, now, SLICE)).await?;
     let events = db.list(events::store::find_personal(tenant, user, SLICE)).await?;
+    empty_events(db, tenant, &events).await?;
+    Ok(!events.is_empty() || !sessions.rows(0).is_empty())
+}
+
+/// Erases a slice of what an erased customer has left in events. Whether there was any.
+pub(super) async fn erase_customer_traces(
+    db: &Database,
+    tenant: &TenantId,
+    customer: &CustomerId,
+) -> Result<bool, Error> {
+    let events = db.list(events::store::find_personal_of_customer(tenant, customer, SLICE)).await?;
+    empty_events(db, tenant, &events).await?;
+    Ok(!events.is_empty())
+}
+
+/// The personal part goes of all of them, the erasing itself too: a backend tells of the person's own device where it
+/// passes their wish on. Who did it, when and in which request stays.
+async fn empty_events(db: &Database, tenant: &TenantId, events: &[Row]) -> Result<(), Error> {
     if !events.is_empty() {
         let emptied = events.iter().map(|row| emptied(tenant, row)).collect::<Result<Vec<_>, _>>()?;
         db.apply(Change::new().with_all(emptied)).await?;
     }
-    Ok(!events.is_empty() || !sessions.rows(0).is_empty())
+    Ok(())
 }
 
 fn emptied(tenant: &TenantId, row: &Row) -> Result<crate::db::Statement, Error> {

@@ -5,10 +5,10 @@ use crate::db::{Database, Statement};
 use crate::error::Error;
 use crate::events::Actor;
 use crate::ids::{CustomerId, TenantId, UserId};
-use crate::users;
+use crate::{customers, users};
 
 use super::Deed;
-use super::erase::{erase_some_users, erase_traces};
+use super::erase::{erase_customer_traces, erase_some_users, erase_traces};
 
 /// What was under way when a user was erased may write for so long after it, in seconds: a login's conclusion.
 const SETTLED_AFTER: i64 = 300;
@@ -50,15 +50,20 @@ async fn erase_more(
     now: Timestamp,
 ) -> Result<bool, Error> {
     let tenant = TenantId::from_stored(tenant.to_owned());
+    let settled = now.plus_seconds(-SETTLED_AFTER);
     if customer {
         let deed = Deed::new(&tenant, Actor::System);
         let customer = CustomerId::from_stored(id.to_owned());
-        return Ok(!erase_some_users(db, &deed, &customer, now).await?.is_empty());
+        let users = !erase_some_users(db, &deed, &customer, now).await?.is_empty();
+        let left = erase_customer_traces(db, &tenant, &customer).await? || users;
+        if !left {
+            db.apply(customers::store::finish_erasing(&tenant, &customer, settled)).await?;
+        }
+        return Ok(left);
     }
     let user = UserId::from_stored(id.to_owned());
     let left = erase_traces(db, &tenant, &user, now).await?;
     if !left {
-        let settled = now.plus_seconds(-SETTLED_AFTER);
         db.apply(users::directory::store::finish_erasing(&tenant, &user, settled)).await?;
     }
     Ok(left)

@@ -120,6 +120,65 @@ async fn of_an_erased_user_nothing_personal_is_left_and_what_is_sealed_can_be_ve
     }
 }
 
+/// A call of the backend's that passes on where the person themselves did it from.
+fn from_the_person(tenant: &TestTenant, method: &'static str, path: String) -> Call {
+    Call::new(method, path)
+        .backend(tenant)
+        .and("deviceid", "canary-device")
+        .and("user-agent", "canary-agent")
+        .and("x-forwarded-for", "203.0.113.77")
+}
+
+#[tokio::test]
+async fn what_was_done_to_the_customer_itself_no_longer_says_from_where() {
+    for what in [USERS, CUSTOMERS] {
+        let (app, acme) = start().await;
+        let body = individual("ada@example.test");
+        let registered = from_the_person(&acme, "POST", INDIVIDUAL.to_owned()).json(&body);
+        let answer = app.call(registered).await.expect(200);
+        let customer = answer.field("id").to_owned();
+        let user = answer.data()["user"]["id"].as_str().unwrap().to_owned();
+        let renamed = from_the_person(&acme, "PATCH", format!("{CUSTOMERS}/{customer}"));
+        app.call(renamed.json(&json!({ "customerName": "Ada" }))).await.expect(200);
+        for act in ["suspend", "resume"] {
+            let acted = from_the_person(&acme, "POST", format!("{CUSTOMERS}/{customer}/{act}"));
+            app.call(acted).await.expect(200);
+        }
+        let of_customer = format!("events where customer_id = '{customer}' and user_id is null");
+        assert_eq!(app.number_of(&format!("{of_customer} and personal is not null")).await, 4);
+        let before = traces(&app).await;
+        assert_eq!(before, ["canary-device", "canary-agent", "203.0.113.77"]);
+
+        let id = if what == USERS { &user } else { &customer };
+        app.call(from_the_person(&acme, "POST", format!("{what}/{id}/erase"))).await.expect(200);
+        assert_eq!(traces(&app).await, Vec::<&str>::new(), "the erasing itself does not say it either");
+        // Written by what was under way.
+        app.script(&format!(
+            "update events set personal = 'canary-agent' where customer_id = '{customer}' and user_id is null"
+        ))
+        .await;
+        upkeep(&app).await;
+        assert_eq!(traces(&app).await, Vec::<&str>::new());
+        assert_eq!(app.number_of(&of_customer).await, 6, "that it happened stays");
+        let digests = format!("{of_customer} and personal_digest is not null");
+        assert_eq!(app.number_of(&digests).await, 6, "and so does what is sealed");
+    }
+}
+
+#[tokio::test]
+async fn of_a_customer_without_users_it_goes_too() {
+    let (app, acme) = start().await;
+    let (office, user) = app.organization(&acme, "office@example.test").await;
+    app.act(&acme, USERS, &user, "erase").await.expect(200);
+    let closed = from_the_person(&acme, "POST", format!("{CUSTOMERS}/{office}/close"));
+    app.call(closed).await.expect(200);
+    upkeep(&app).await;
+    assert!(!traces(&app).await.is_empty(), "the organization is nobody who was erased");
+    app.act(&acme, CUSTOMERS, &office, "erase").await.expect(200);
+    assert_eq!(traces(&app).await, Vec::<&str>::new());
+    upkeep(&app).await;
+}
+
 #[tokio::test]
 async fn R052_an_erased_users_names_are_anothers_to_take_and_their_id_is_nobodys() {
     let (app, acme) = start().await;
