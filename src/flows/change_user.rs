@@ -8,6 +8,7 @@ use crate::db::{Change, Database, Statement};
 use crate::error::{Error, FieldError};
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::UserId;
+use crate::password_resets;
 use crate::users::directory::UserRecord;
 use crate::users::{self, UserKind, UserStatus, check_customer_roles, check_staff_roles};
 
@@ -55,7 +56,9 @@ fn decide(deed: &Deed<'_>, before: &UserRecord, after: &UserRecord, now: Timesta
         check_names(username.as_ref(), email.as_ref()).map_err(|problem| Error::Validation(vec![problem]))?;
         change = change
             .with(users::directory::store::delete_names(tenant, id))
-            .with_all(users::store::insert_names(tenant, id, username.as_ref(), email.as_ref()));
+            .with_all(users::store::insert_names(tenant, id, username.as_ref(), email.as_ref()))
+            // A secret that is out went to the address from before: whoever reads that is not the user any more.
+            .with(password_resets::store::delete_of(tenant, id));
     }
     if before.phones != after.phones {
         let numbers = after.phones.iter().map(|phone| users::store::insert_phone(tenant, id, &phone.number));

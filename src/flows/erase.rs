@@ -11,7 +11,7 @@ use crate::events::{self, EventName};
 use crate::ids::{CustomerId, EventId, TenantId, UserId};
 use crate::users::directory::UserRecord;
 use crate::users::{self, UserStatus};
-use crate::{devices, sessions};
+use crate::{devices, password_resets, sessions};
 
 use super::Deed;
 use super::records::{TRIES, contended, get_customer, get_user, settle};
@@ -94,6 +94,7 @@ async fn empty_user(db: &Database, deed: &Deed<'_>, id: &UserId, now: Timestamp)
             .with(users::directory::store::delete_names(deed.tenant, id))
             .with(users::directory::store::delete_phones(deed.tenant, id))
             .with(devices::store::delete_all(deed.tenant, id))
+            .with(password_resets::store::delete_of(deed.tenant, id))
             .with(events::store::insert(deed.tenant, &event, now));
         if settle(db, change).await? {
             return Ok(());

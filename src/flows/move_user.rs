@@ -7,6 +7,7 @@ use crate::db::{Change, Database, Statement};
 use crate::error::Error;
 use crate::events::{self, Event, EventName};
 use crate::ids::UserId;
+use crate::password_resets;
 use crate::users;
 use crate::users::UserStatus;
 use crate::users::directory::{UserMove, UserRecord};
@@ -53,6 +54,10 @@ pub(super) fn move_statements(
         ..deed.user_event(EventName::UserStatusChanged, &user.id, &user.customer_id)
     };
     statements.push(users::directory::store::set_status(deed.tenant, &user.id, user.revision, status, now));
+    if status != UserStatus::Active {
+        // A secret that is out would open what a later resumption opens again.
+        statements.push(password_resets::store::delete_of(deed.tenant, &user.id));
+    }
     statements.push(events::store::insert(deed.tenant, &event, now));
     Ok(statements)
 }

@@ -42,7 +42,7 @@ pub fn spend(tenant: &TenantId, digest: &[u8], user: &UserId, now: Timestamp) ->
     .must_change("reset secret")
 }
 
-/// What a new password makes void.
+/// What a new password, other names or a status that lets nobody in make void.
 #[must_use]
 pub fn delete_of(tenant: &TenantId, user: &UserId) -> Statement {
     Statement::new("delete from password_resets where tenant_id = $1 and user_id = $2")

@@ -193,6 +193,44 @@ async fn every_new_password_makes_a_secret_that_is_out_void() {
 }
 
 #[tokio::test]
+async fn a_secret_does_not_outlive_the_name_it_was_sent_to_nor_a_suspension_nor_the_person() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let family = Family::Individual;
+    let path = format!("/api/v2.1/admin/users/{}", tenant.person(family).id);
+    let act = |act: &str| Call::new("POST", format!("{path}/{act}")).backend(&tenant);
+    let patch = |body: serde_json::Value| Call::new("PATCH", path.clone()).backend(&tenant).json(&body);
+
+    let secret = app.secret(&tenant, family).await;
+    app.call(patch(json!({ "firstName": "Another" }))).await.expect(200);
+    assert_eq!(app.number_of("password_resets").await, 1, "what is no login name does not matter");
+    app.call(patch(json!({ "email": "moved@example.test" }))).await.expect(200);
+    app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
+    app.call(patch(json!({ "email": tenant.person(family).email }))).await.expect(200);
+    app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
+
+    let secret = app.secret(&tenant, family).await;
+    for what in ["suspend", "resume"] {
+        app.call(act(what)).await.expect(200);
+    }
+    app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
+
+    let secret = app.secret(&tenant, family).await;
+    app.call(act("close")).await.expect(200);
+    assert_eq!(app.number_of("password_resets").await, 0);
+    app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
+    // As an older version left it.
+    app.script(&format!(
+        "insert into password_resets (tenant_id, secret_digest, user_id, created_at, expires_at) \
+         select tenant_id, salt, '{}', 0, 1 from events limit 1",
+        tenant.person(family).id
+    ))
+    .await;
+    app.call(act("erase")).await.expect(200);
+    assert_eq!(app.number_of("password_resets").await, 0);
+}
+
+#[tokio::test]
 async fn a_web_app_of_the_tenant_may_redeem_and_no_other() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
