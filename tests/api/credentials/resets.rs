@@ -199,14 +199,14 @@ async fn a_secret_does_not_outlive_the_name_it_was_sent_to_nor_a_suspension_nor_
     let family = Family::Individual;
     let path = format!("/api/v2.1/admin/users/{}", tenant.person(family).id);
     let act = |act: &str| Call::new("POST", format!("{path}/{act}")).backend(&tenant);
-    let patch = |body: serde_json::Value| Call::new("PATCH", path.clone()).backend(&tenant).json(&body);
+    let edit = |body: serde_json::Value| Call::new("PATCH", path.clone()).backend(&tenant).json(&body);
 
     let secret = app.secret(&tenant, family).await;
-    app.call(patch(json!({ "firstName": "Another" }))).await.expect(200);
+    app.call(edit(json!({ "firstName": "Another" }))).await.expect(200);
     assert_eq!(app.number_of("password_resets").await, 1, "what is no login name does not matter");
-    app.call(patch(json!({ "email": "moved@example.test" }))).await.expect(200);
+    app.call(edit(json!({ "email": "moved@example.test" }))).await.expect(200);
     app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
-    app.call(patch(json!({ "email": tenant.person(family).email }))).await.expect(200);
+    app.call(edit(json!({ "email": tenant.person(family).email }))).await.expect(200);
     app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
 
     let secret = app.secret(&tenant, family).await;

@@ -76,16 +76,16 @@ async fn exactly_the_listed_keys_travel_and_the_token_is_taken() {
 async fn a_number_that_would_become_another_one_is_refused_by_its_key() {
     let (app, acme) = start().await;
     let path = format!("{USERS}/{}", acme.person(Family::Individual).id);
-    let patch = |number: &str| {
+    let put = |number: &str| {
         let body = format!(r#"{{"metadata":{{"limits":{{"most":{number}}}}}}}"#);
         Call::new("PATCH", &path).backend(&acme).and("content-type", "application/json").body(body)
     };
     for good in ["18446744073709551615", "-9223372036854775808", "9007199254740993", "0.25", "1e3"] {
-        let answer = app.call(patch(good)).await.expect(200);
+        let answer = app.call(put(good)).await.expect(200);
         assert!(good.contains('e') || answer.text.contains(good), "{}", answer.text);
     }
     for bad in ["18446744073709551616", "-9223372036854775809", "1e300"] {
-        let answer = app.call(patch(bad)).await.expect(400);
+        let answer = app.call(put(bad)).await.expect(400);
         assert_eq!(answer.complaints(), ["metadata.limits.most"], "{}", answer.text);
     }
 }
