@@ -84,7 +84,13 @@ impl<P: Permission> DirectoryCaller<P> {
     /// What this caller does with this request; `reason` is the caller's own word for why.
     #[must_use]
     pub fn deed<'a>(&'a self, reason: Option<&'a str>) -> Deed<'a> {
-        Deed { tenant: &self.tenant.id, actor: self.by.actor(), client: Some(&self.client), reason }
+        Deed {
+            tenant: &self.tenant.id,
+            actor: self.by.actor(),
+            client: Some(&self.client),
+            reason,
+            note: None,
+        }
     }
 }
 

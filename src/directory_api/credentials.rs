@@ -51,7 +51,7 @@ pub struct SetCredentials {
     /// The new password again.
     #[schema(required, value_type = String, max_length = 1024)]
     matching_password: Option<SecretString>,
-    /// Why, for the record; name nobody in it.
+    /// Why, for the record: free text that the event keeps in its personal part, until the user is erased.
     #[schema(max_length = 200)]
     reason: Option<String>,
 }
@@ -62,7 +62,7 @@ pub struct SetCredentials {
 pub struct ResetLogin {
     #[schema(required, value_type = String, max_length = 64)]
     user_id: Option<String>,
-    /// Why, for the record; name nobody in it.
+    /// Why, for the record: free text that the event keeps in its personal part, until the user is erased.
     #[schema(required, value_type = String, max_length = 200)]
     reason: Option<String>,
 }
@@ -231,8 +231,8 @@ pub(super) async fn reset_login(
 }
 
 /// Who does it, from where and why.
-fn deed<'a>(caller: &'a DirectoryCaller<ManageUsers>, reason: Option<&'a str>) -> Deed<'a> {
-    Deed { tenant: &caller.tenant.id, actor: caller.by.actor(), client: Some(&caller.client), reason }
+fn deed<'a>(caller: &'a DirectoryCaller<ManageUsers>, why: Option<&'a str>) -> Deed<'a> {
+    Deed { note: why, ..caller.deed(None) }
 }
 
 /// Staff change their own password with the one in force: whoever holds only their session must not get round it.

@@ -197,8 +197,10 @@ pub struct Event<'a> {
     pub customer: Option<&'a CustomerId>,
     /// With which session; `None` where there is none.
     pub session: Option<&'a SessionId>,
-    /// A word from a closed list: why.
+    /// A word, ours or the caller's, that names nobody: why.
     pub reason: Option<&'a str>,
+    /// Why, in free text of the caller's. It may name somebody, so it stands in the personal part.
+    pub note: Option<&'a str>,
     /// From where; `None` for what no request did.
     pub client: Option<&'a Client>,
     /// What else belongs to this kind of event; nothing personal, nothing secret.
@@ -210,12 +212,22 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn new(name: EventName, actor: Actor<'a>) -> Self {
         let details = json!({});
-        Self { name, actor, user: None, customer: None, session: None, reason: None, client: None, details }
+        Self {
+            name,
+            actor,
+            user: None,
+            customer: None,
+            session: None,
+            reason: None,
+            note: None,
+            client: None,
+            details,
+        }
     }
 
-    /// The personal part: address, agent, device.
+    /// The personal part: address, agent, device, and what was told in free text.
     fn personal(&self) -> Option<Value> {
-        self.client.map(|client| {
+        let mut personal = self.client.map(|client| {
             json!({
                 "clientIp": client.address.ip,
                 "clientIpReason": client.address.reason,
@@ -227,7 +239,11 @@ impl<'a> Event<'a> {
                 "userAgent": client.user_agent,
                 "correlationId": client.correlation_id,
             })
-        })
+        });
+        if let Some(note) = self.note {
+            personal.get_or_insert_with(|| json!({}))["reason"] = note.into();
+        }
+        personal
     }
 }
 

@@ -13,18 +13,20 @@ pub struct Deed<'a> {
     pub client: Option<&'a Client>,
     /// A word of the actor's own: why.
     pub reason: Option<&'a str>,
+    /// Why, in free text, which goes with the person.
+    pub note: Option<&'a str>,
 }
 
 impl<'a> Deed<'a> {
     /// An act that no request did.
     #[must_use]
     pub const fn new(tenant: &'a TenantId, actor: Actor<'a>) -> Self {
-        Self { tenant, actor, client: None, reason: None }
+        Self { tenant, actor, client: None, reason: None, note: None }
     }
 
     /// Its event.
     pub(super) fn event(&self, name: EventName) -> Event<'a> {
-        Event { client: self.client, reason: self.reason, ..Event::new(name, self.actor) }
+        Event { client: self.client, reason: self.reason, note: self.note, ..Event::new(name, self.actor) }
     }
 
     /// Its event, done to a user.

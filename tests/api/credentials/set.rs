@@ -85,7 +85,33 @@ async fn a_reset_takes_the_password_away_at_once_and_gives_a_secret_for_a_new_on
     let events = app.events_named(tenant.id.as_str(), "authn_password_reset_request").await;
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].text("actor_kind").unwrap(), "backend");
-    assert_eq!(events[0].text("reason").unwrap(), "the phone was stolen");
+}
+
+#[tokio::test]
+async fn why_a_password_was_set_or_taken_away_goes_with_the_person() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let user = &tenant.person(Family::Individual).id;
+    app.call(reset(user).backend(&tenant)).await.expect(200);
+    let body =
+        json!({ "newPassword": NEW, "matchingPassword": NEW, "reason": "the phone was stolen, again" });
+    app.call(set(user, NEW).body(body.to_string()).backend(&tenant)).await.expect(200);
+    for (name, why) in [
+        ("authn_password_reset_request", "the phone was stolen"),
+        ("authn_password_change", "the phone was stolen, again"),
+    ] {
+        let events = app.events_named(tenant.id.as_str(), name).await;
+        let sql = "select reason, personal from events where tenant_id = $1 and name = $2";
+        let statement = vestibule::db::Statement::new(sql).bind(&tenant.id).bind(name);
+        let row = &app.database.list(statement).await.unwrap()[0];
+        let personal: serde_json::Value = serde_json::from_str(&row.text("personal").unwrap()).unwrap();
+        assert_eq!((events.len(), row.maybe_text("reason").unwrap()), (1, None), "{name}");
+        assert_eq!(personal["reason"], why);
+        assert!(personal["clientIp"].is_string());
+    }
+    let erase = Call::new("POST", format!("/api/v2.1/admin/users/{user}/erase")).backend(&tenant);
+    app.call(erase).await.expect(200);
+    assert!(!String::from_utf8_lossy(&app.everything_stored().await).contains("phone was stolen"));
 }
 
 #[tokio::test]
