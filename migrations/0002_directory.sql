@@ -64,6 +64,10 @@ alter table users add column revision bigint not null default 1;
 create index users_imported on users (tenant_id, id) where password_imported;
 create index users_erasing on users (tenant_id, id) where erasing;
 
+-- Rows from before, and of nodes of the older version, which do not say yet what a search looks at.
+create index customers_unsearched on customers (tenant_id, id) where search = '' and erased_at is null;
+create index users_unsearched on users (tenant_id, id) where search = '' and erased_at is null;
+
 -- Phone numbers in E.164, to find a user by.
 create table user_phones (
     tenant_id text not null,

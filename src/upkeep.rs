@@ -10,8 +10,8 @@ use tracing::{info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    delete_expired_resets, finish_erasures, go_on_deleting_tenants, lower_failure_floors, number_events,
-    retire_replaced_signing_keys, summarise_refusals,
+    complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants, lower_failure_floors,
+    number_events, retire_replaced_signing_keys, summarise_refusals,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -38,6 +38,11 @@ pub async fn run(app: SharedApp) {
         every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
             retire_replaced_signing_keys(&app.db, &app.master, app.clock.now())
         }),
+        every(
+            MINUTE,
+            "rows of an older version are not found by search yet; the next minute tries again",
+            || { complete_old_rows(&app.db) }
+        ),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)
         }),

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::Global;
 use super::start::{open_database, runtime};
 use crate::db::{Access, MIGRATIONS};
+use crate::flows::complete_old_rows;
 
 pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = global.load()?;
@@ -14,6 +15,7 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
         if !current {
             db.migrate().await?;
         }
+        complete_old_rows(&db).await?;
         db.close().await;
         let newest =
             MIGRATIONS.last().map_or_else(String::new, |last| format!("{:04} {}", last.version, last.name));

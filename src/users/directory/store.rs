@@ -61,6 +61,14 @@ pub fn update(tenant: &TenantId, user: &UserRecord, now: Timestamp) -> Statement
     .must_change("user revision")
 }
 
+/// The username they log in by, canonical; of rows from before `users.username` it is all that is known.
+#[must_use]
+pub fn find_username(tenant: &TenantId, user: &UserId) -> Statement {
+    Statement::new("select name from login_names where tenant_id = $1 and user_id = $2 and kind = 'username'")
+        .bind(tenant)
+        .bind(user)
+}
+
 /// Takes a user's names to log in with away: others may have them in the same change.
 #[must_use]
 pub fn delete_names(tenant: &TenantId, user: &UserId) -> Statement {

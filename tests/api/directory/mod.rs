@@ -5,6 +5,7 @@ mod erasure;
 mod fields;
 mod lists;
 mod metadata;
+mod old_rows;
 mod races;
 mod registration;
 mod statuses;
