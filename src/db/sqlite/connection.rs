@@ -68,6 +68,9 @@ impl Connection {
         raw.query_row("pragma wal_autocheckpoint = 0", [], |_| Ok(()))?;
         if purpose == Purpose::Read {
             raw.execute_batch("pragma query_only = on")?;
+        } else {
+            // What is erased is overwritten, and not only given free.
+            raw.query_row("pragma secure_delete = on", [], |_| Ok(()))?;
         }
         Ok(Self { raw, texts: HashMap::new() })
     }

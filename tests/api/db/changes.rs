@@ -223,6 +223,25 @@ async fn a_closed_database_has_finished_what_it_began_and_refuses_the_rest() {
 }
 
 #[tokio::test]
+async fn on_sqlite_what_was_erased_is_not_in_the_file_either() {
+    let database = support::sqlite().await;
+    let script = "create table notes (id text primary key, note text) /*table*/;";
+    database.execute_script(script).await.unwrap();
+    let note = |note: Option<&str>| {
+        Statement::new(
+            "insert into notes (id, note) values ('n', $1) on conflict (id) do update set note = excluded.note",
+        )
+        .bind(note)
+    };
+    database.apply(note(Some("canary in a coal mine"))).await.unwrap();
+    database.apply(note(None)).await.unwrap();
+    database.close().await;
+    let file = String::from_utf8_lossy(&std::fs::read(database.file()).unwrap()).into_owned();
+    assert!(file.contains("create table notes") || file.contains("CREATE TABLE notes"), "the log is in it");
+    assert!(!file.contains("canary in a coal mine"));
+}
+
+#[tokio::test]
 async fn ping_answers() {
     support::database().await.ping().await.unwrap();
 }
