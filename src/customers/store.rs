@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{CustomerId, TenantId};
+use crate::ids::{CustomerId, TenantId, UserId};
 use crate::spelling::search_pattern;
 
 use super::{CustomerDetails, CustomerFilters, CustomerKind, CustomerRecord, CustomerStatus};
@@ -114,6 +114,29 @@ pub fn update(tenant: &TenantId, customer: &CustomerRecord, now: Timestamp) -> S
     .bind(customer.details.search(&customer.name))
     .bind(now)
     .must_change("customer revision")
+}
+
+/// Renames an individual along with its user, where the name is the user's own and there is no other user.
+#[must_use]
+pub fn rename_individual(
+    tenant: &TenantId,
+    customer: &CustomerId,
+    user: &UserId,
+    [before, after]: [&str; 2],
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update customers set name = $5, search = $6, updated_at = $7, revision = revision + 1 \
+         where tenant_id = $1 and id = $2 and kind = 'individual' and name = $4 and erased_at is null and not exists \
+         (select 1 from users u where u.tenant_id = $1 and u.customer_id = $2 and u.id <> $3)",
+    )
+    .bind(tenant)
+    .bind(customer)
+    .bind(user)
+    .bind(before)
+    .bind(after)
+    .bind(CustomerDetails::default().search(after))
+    .bind(now)
 }
 
 /// Moves a customer to another status. Refused ("customer revision") as [`update`]. One that admits nobody ends the

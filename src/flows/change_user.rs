@@ -49,6 +49,14 @@ fn decide(deed: &Deed<'_>, before: &UserRecord, after: &UserRecord, now: Timesta
     if before.is_active_admin() && !after.is_active_admin() {
         change = change.with_all(keep_an_admin(deed, before)?);
     }
+    let names = [before, after].map(UserRecord::own_name);
+    if let [Some(old), Some(new)] = &names
+        && old != new
+    {
+        // Customers come before their users, as everywhere.
+        let customer = &before.customer_id;
+        change = change.with(customers::store::rename_individual(tenant, customer, id, [old, new], now));
+    }
     change = change.with(users::directory::store::update(tenant, after, now));
     let [username, email] =
         after.login_names().map_err(|problem| Error::invalid("email", problem.to_owned()))?;

@@ -73,6 +73,12 @@ impl UserRecord {
         Ok([username, email])
     }
 
+    /// First and last name, as an individual is called who is registered without another name.
+    #[must_use]
+    pub fn own_name(&self) -> Option<String> {
+        Some(format!("{} {}", self.first_name.as_deref()?, self.last_name.as_deref()?))
+    }
+
     /// Whether this is somebody who manages the tenant's users now.
     #[must_use]
     pub fn is_active_admin(&self) -> bool {

@@ -288,3 +288,22 @@ async fn nothing_of_what_is_closed_is_changed() {
         assert_eq!(answer.field("field"), "status");
     }
 }
+
+#[tokio::test]
+async fn an_individual_without_a_name_of_its_own_is_called_as_its_user_is() {
+    let (app, acme) = start().await;
+    let (customer, user) = app.individual(&acme, "ada@example.test").await;
+    let customer = format!("{CUSTOMERS}/{customer}");
+    let rename = async |field: &str, name: &str| {
+        let body = json!({ field: name });
+        app.backend(&acme, "PATCH", &format!("{USERS}/{user}"), &body).await.expect(200);
+        app.look(&acme, &customer).await.expect(200).field("customerName").to_owned()
+    };
+    let last = app.look(&acme, &format!("{USERS}/{user}")).await.expect(200).field("lastName").to_owned();
+    assert_eq!(rename("firstName", "Augusta").await, format!("Augusta {last}"));
+    assert_eq!(rename("lastName", "King").await, "Augusta King");
+    let found = app.look(&acme, &format!("{CUSTOMERS}?text=augusta%20king")).await.expect(200);
+    assert_eq!(found.data()["items"].as_array().unwrap().len(), 1);
+    app.backend(&acme, "PATCH", &customer, &json!({ "customerName": "The Countess" })).await.expect(200);
+    assert_eq!(rename("lastName", "Byron").await, "The Countess");
+}
