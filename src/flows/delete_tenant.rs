@@ -71,11 +71,19 @@ pub async fn delete_tenant_slice(
     Ok(0)
 }
 
-/// Goes on with the deletions that are not at their end, whoever began them.
+/// Goes on with the deletions that are not at their end, whoever began them. What fails keeps no other tenant's from
+/// it; the error is the first one's.
 pub async fn go_on_deleting_tenants(db: &Database, now: Timestamp) -> Result<(), Error> {
+    let mut outcome = Ok(());
     for row in db.list(tenants::store::find_deleted()).await? {
-        let mut deletion = Deletion::of(TenantId::from_stored(row.text("id")?));
-        while delete_tenant_slice(db, &mut deletion, now).await? > 0 {}
+        let tenant = TenantId::from_stored(row.text("id")?);
+        outcome = outcome.and(go_on_deleting(db, tenant, now).await);
     }
+    outcome
+}
+
+async fn go_on_deleting(db: &Database, tenant: TenantId, now: Timestamp) -> Result<(), Error> {
+    let mut deletion = Deletion::of(tenant);
+    while delete_tenant_slice(db, &mut deletion, now).await? > 0 {}
     Ok(())
 }

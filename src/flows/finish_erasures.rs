@@ -17,8 +17,9 @@ const SETTLED_AFTER: i64 = 300;
 const AT_ONCE: usize = 100;
 
 /// Erases a slice of everything that is still to be erased. Whether there was any: then it is worth going on at once.
+/// What fails keeps nobody else's from it; the error is the first one's.
 pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<bool, Error> {
-    let mut some = false;
+    let (mut some, mut failure) = (false, None);
     let mut after = (String::new(), String::new(), String::new());
     loop {
         let statement = Statement::new(
@@ -34,10 +35,13 @@ pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<bool, Erro
         let rows = db.list(statement).await?;
         for row in &rows {
             after = (row.text("tenant_id")?, row.text("id")?, row.text("what")?);
-            some |= erase_more(db, &after.0, &after.1, after.2 == "customer", now).await?;
+            match erase_more(db, &after.0, &after.1, after.2 == "customer", now).await {
+                Ok(more) => some |= more,
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
         if rows.len() < AT_ONCE {
-            return Ok(some);
+            return failure.map_or(Ok(some), Err);
         }
     }
 }

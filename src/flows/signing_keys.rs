@@ -212,36 +212,44 @@ pub async fn retire_replaced_signing_keys(
     now: Timestamp,
 ) -> Result<(), Error> {
     let due = db.list(signing_keys::store::find_replaced(now.plus_seconds(-KEPT_SECONDS))).await?;
+    let mut outcome = Ok(());
     for row in due {
-        let tenant = TenantName::Id(TenantId::from_stored(row.text("tenant_id")?));
-        let kid = row.text("kid")?;
-        let read = find_tenant(db, &tenant).await?;
-        if read.deleted || read.signing_kid(now) == Some(&kid) {
-            continue;
-        }
-        if !read.valid_kids.contains(&kid) {
-            // Another node was first.
-            continue;
-        }
-        let valid: Vec<_> = read.valid_kids.iter().filter(|valid| **valid != kid).cloned().collect();
-        let pending = read.signing.pending(now).map(|(next, from)| (next.to_owned(), from));
-        let signing = Signing { kid: read.signing_kid(now).map(str::to_owned), next: pending };
-        let event = Event {
-            details: json!({ "kid": kid, "atOnce": false }),
-            ..Author::SYSTEM.event(EventName::SigningKeyRetired)
-        };
-        let nothing = signing_keys::nothing_sealed(&read.id, &kid, master)?;
-        let change = Change::new()
-            .with(tenants::store::set_signing(&read.id, &read, &signing, &valid, now))
-            .with(signing_keys::store::retire(&read.id, &kid, &nothing, now))
-            .with(events::store::insert(&read.id, &event, now));
-        match db.apply(change).await {
-            // Another node, or an operator, was first: the next time finds what is left.
-            Ok(_) | Err(DbError::Refused("signing keys")) => (),
-            Err(error) => return Err(error.into()),
-        }
+        let tenant = TenantId::from_stored(row.text("tenant_id")?);
+        outcome = outcome.and(retire_replaced(db, master, tenant, &row.text("kid")?, now).await);
     }
-    Ok(())
+    outcome
+}
+
+async fn retire_replaced(
+    db: &Database,
+    master: &MasterKeys,
+    tenant: TenantId,
+    kid: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let read = find_tenant(db, &TenantName::Id(tenant)).await?;
+    // Not listed: another node was first.
+    let is_valid = read.valid_kids.iter().any(|valid| valid == kid);
+    if read.deleted || read.signing_kid(now).is_some_and(|signing| signing == kid) || !is_valid {
+        return Ok(());
+    }
+    let valid: Vec<_> = read.valid_kids.iter().filter(|valid| *valid != kid).cloned().collect();
+    let pending = read.signing.pending(now).map(|(next, from)| (next.to_owned(), from));
+    let signing = Signing { kid: read.signing_kid(now).map(str::to_owned), next: pending };
+    let event = Event {
+        details: json!({ "kid": kid, "atOnce": false }),
+        ..Author::SYSTEM.event(EventName::SigningKeyRetired)
+    };
+    let nothing = signing_keys::nothing_sealed(&read.id, kid, master)?;
+    let change = Change::new()
+        .with(tenants::store::set_signing(&read.id, &read, &signing, &valid, now))
+        .with(signing_keys::store::retire(&read.id, kid, &nothing, now))
+        .with(events::store::insert(&read.id, &event, now));
+    match db.apply(change).await {
+        // Another node, or an operator, was first: the next time finds what is left.
+        Ok(_) | Err(DbError::Refused("signing keys")) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn get(

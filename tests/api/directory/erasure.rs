@@ -277,6 +277,24 @@ async fn a_large_organization_is_closed_at_once_and_erased_to_its_last_user() {
 }
 
 #[tokio::test]
+async fn one_that_cannot_be_erased_keeps_nobody_else_from_it() {
+    let (app, acme) = start().await;
+    let mut people =
+        [app.individual(&acme, "ada@example.test").await, app.individual(&acme, "bob@example.test").await];
+    people.sort();
+    let [(_, broken), (_, other)] = people;
+    app.script(&format!(
+        "update customers set status = 'closed', erased_at = 1, erasing = true where not house; \
+         update users set phones = 'not JSON' where id = '{broken}'"
+    ))
+    .await;
+    finish_erasures(&app.database, app.clock.now()).await.unwrap_err();
+    let unerased = |id: &str| format!("users where id = '{id}' and erased_at is null");
+    assert_eq!(app.number_of(&unerased(&other)).await, 0);
+    assert_eq!(app.number_of(&unerased(&broken)).await, 1);
+}
+
+#[tokio::test]
 async fn of_erased_staff_it_also_goes_from_where_they_did_what_to_others() {
     let (app, acme) = start().await;
     let staff = app.staff(&acme, &["ADMIN"]).await;

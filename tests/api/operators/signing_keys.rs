@@ -298,3 +298,18 @@ async fn R081_a_login_whose_key_is_retired_meanwhile_is_to_be_tried_again_and_no
     assert_eq!(app.failures(acme.person(Family::Individual)).await, 0);
     app.login(&acme, Family::Individual).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_key_that_cannot_be_retired_keeps_no_other_tenants_from_it() {
+    let app = TestApp::start().await;
+    let olga = Operator::of(&app).await;
+    for slug in ["acme", "globex"] {
+        app.tenant(slug).await;
+        olga.post(&format!("/tenants/{slug}/signing-keys"), json!({ "now": true })).await.expect(200);
+        app.clock.advance(1_000);
+    }
+    app.script("update tenants set valid_kids = 'not JSON' where slug = 'acme'").await;
+    app.clock.advance((KEPT_SECONDS + 1) * 1_000);
+    retire_replaced_signing_keys(&app.database, &app.app.master, app.clock.now()).await.unwrap_err();
+    assert_eq!(app.number_of("signing_keys where retired_at is not null").await, 1);
+}
