@@ -164,7 +164,7 @@ pub fn events_document() -> String {
          \x20 event. `nextCursor` is always there: keep it, and ask again with it later. No event is missed or told twice.\n\
          - `type` is one or more of the words below, separated by commas.\n\
          - `more` says whether to ask again at once. With `type` a page may be short, or empty, although more follow.\n\n\
-         `personal` (addresses, agent, device) is null where no request did it, and once the person is erased. New words and new\n\
+         `personal` (addresses, agent, device, a free `reason`) is null where no request did it, and once the person is erased. New words and new\n\
          details may come with any version; readers pass over what they do not know.\n",
     );
     let mut table = |title: &str, of_tenants: bool| {
