@@ -126,9 +126,9 @@ async fn R081_a_key_that_is_retired_at_once_is_refused_on_the_next_request() {
     // The one that signs, with no next one: a new one is made and signs at once.
     let retired = olga.delete(&format!("/tenants/acme/signing-keys/{first}")).await.expect(200);
     assert_eq!(retired.field("state"), "retired");
-    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(2 held)");
+    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(1 held)");
     app.view(&acme, &opened).await.expect(401);
-    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(1 held)", "it is not kept in memory");
+    assert_eq!(format!("{:?}", app.app.signing_keys), "SigningKeys(0 held)", "it is not kept in memory");
     app.end(&acme, &opened).await.expect(401);
     let (second, opened) = signed_with(&app, &acme).await;
     assert_ne!(second, first);
