@@ -11,16 +11,22 @@ pub async fn get_tenant(db: &Database, name: &TenantName) -> Result<TenantDetail
     TenantDetails::from_rows(&rows)?.pop().ok_or(Error::NotFound)
 }
 
-/// The tenant alone.
+/// The tenant alone, also where its settings cannot be read; [`demand_settings`] is for what needs them.
 pub(super) async fn find_tenant(db: &Database, name: &TenantName) -> Result<Tenant, Error> {
     let rows = db.fetch(tenants::store::find(name)).await?;
-    rows.first().map(Tenant::from_row).transpose()?.ok_or(Error::NotFound)
+    rows.first().map(Tenant::from_row_as_it_is).transpose()?.ok_or(Error::NotFound)
 }
 
 /// The tenant alone, if it has not been deleted.
 pub(super) async fn find_standing_tenant(db: &Database, name: &TenantName) -> Result<Tenant, Error> {
     let tenant = find_tenant(db, name).await?;
     if tenant.deleted { Err(is_deleted()) } else { Ok(tenant) }
+}
+
+/// Refuses a tenant whose settings cannot be read.
+pub(super) fn demand_settings(tenant: &Tenant) -> Result<(), Error> {
+    let Some(problem) = &tenant.settings_problem else { return Ok(()) };
+    Err(Error::conflict("settings", format!("cannot be read by this version ({problem}); set them first")))
 }
 
 /// What is asked of a deleted tenant is no longer possible.

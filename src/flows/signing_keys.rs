@@ -14,7 +14,7 @@ use crate::signing_keys::{self, KEPT_SECONDS, ListedSigningKey, MAX_VALID_KIDS, 
 use crate::tenants::{self, Signing, Tenant, TenantName};
 
 use super::Author;
-use super::get_tenant::{find_standing_tenant, find_tenant};
+use super::get_tenant::{demand_settings, find_standing_tenant, find_tenant};
 
 /// How often a retirement is tried anew because the keys became others meanwhile.
 const TRIES: usize = 5;
@@ -97,6 +97,7 @@ async fn add(
         let problem = format!("there are {MAX_VALID_KIDS} that count already; retire one first");
         return Err(Error::conflict("signingKey", problem));
     }
+    demand_settings(read)?;
     let new = signing_keys::generate(&read.id, read.settings.algorithm, master).await?;
     let current = read.signing_kid(now).map(str::to_owned);
     let signs_from = match begin {
@@ -192,6 +193,7 @@ async fn retire(
             .with(begins)
             .with(event));
     }
+    demand_settings(read)?;
     let new = signing_keys::generate(&read.id, read.settings.algorithm, master).await?;
     valid.push(new.kid.clone());
     let signing = Signing { kid: Some(new.kid.clone()), next: None };

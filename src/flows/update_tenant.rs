@@ -146,7 +146,8 @@ fn statements(
         return Err(Error::Validation(vec![too_many_origins()]));
     }
     let changed = differences(&tenant.settings, &settings);
-    if name == tenant.name && changed.is_empty() && new_origins.is_none() {
+    let repaired = tenant.settings_problem.is_some();
+    if name == tenant.name && !repaired && changed.is_empty() && new_origins.is_none() {
         return Ok(None);
     }
     let mut told = json!({});

@@ -40,6 +40,7 @@ pub(super) fn example_tenant(status: &str) -> Value {
     json!({
         "id": "3d5a1c2e-7b8f-4a6d-9e0c-1f2a3b4c5d6e", "slug": "acme", "name": "Acme Payments", "status": status,
         "issuer": "https://id.example.com/t/acme", "settings": Settings::default().shown(),
+        "settingsProblem": null,
         "origins": ["https://app.acme.example"], "createdAt": "2026-03-16T19:49:32.000Z",
         "updatedAt": "2026-03-16T19:49:32.000Z",
     })

@@ -72,6 +72,9 @@ pub struct TenantView {
     /// The `iss` of its tokens; its key set is below it.
     issuer: String,
     settings: SettingsView,
+    /// Why the stored settings cannot be read by this version, which then shows the defaults and lets nobody log in.
+    #[schema(required)]
+    settings_problem: Option<String>,
     /// The browser origins its web apps call from (CORS).
     origins: Vec<String>,
     #[schema(format = DateTime)]
@@ -93,6 +96,7 @@ impl TenantView {
             status: tenant.status.as_str(),
             issuer: tenant.issuer(public_url),
             settings: SettingsView(settings.shown()),
+            settings_problem: tenant.settings_problem.clone(),
             origins: origins.clone(),
             created_at: tenant.created_at.to_string(),
             updated_at: tenant.updated_at.to_string(),

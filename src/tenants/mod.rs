@@ -66,7 +66,11 @@ pub struct Tenant {
     pub active: bool,
     /// Gone for good; only its slug stays taken.
     pub deleted: bool,
+    /// The defaults where [`Tenant::settings_problem`] is told: then nothing may be decided by them.
     pub settings: Settings,
+    /// Why the stored settings cannot be read: a newer version wrote a value that this one does not know. Only what
+    /// operators look at and change is read so, by [`Tenant::from_row_as_it_is`].
+    pub settings_problem: Option<String>,
     /// The signing key whose turn it is, and the one after it.
     pub signing: Signing,
     /// The signing keys that count.
@@ -107,9 +111,22 @@ impl Signing {
 }
 
 impl Tenant {
-    /// Reads the columns that `tenant_columns!` names.
+    /// Reads the columns that `tenant_columns!` names. Fails closed where the settings cannot be read.
     pub fn from_row(row: &Row) -> Result<Self, DbError> {
-        let settings = row.text("tenant_settings")?;
+        let tenant = Self::from_row_as_it_is(row)?;
+        match tenant.settings_problem {
+            None => Ok(tenant),
+            Some(problem) => Err(DbError::Failed(format!("settings of tenant {}: {problem}", tenant.slug))),
+        }
+    }
+
+    /// The same for operators, whatever its settings are: a tenant whose settings cannot be read can be listed,
+    /// shown, set right, suspended and deleted.
+    pub fn from_row_as_it_is(row: &Row) -> Result<Self, DbError> {
+        let (settings, settings_problem) = match Settings::from_stored(&row.text("tenant_settings")?) {
+            Ok(settings) => (settings, None),
+            Err(error) => (Settings::default(), Some(error.to_string())),
+        };
         let kids = row.text("tenant_valid_kids")?;
         let status = row.text("tenant_status")?;
         let status = TenantStatus::parse(&status)
@@ -122,8 +139,8 @@ impl Tenant {
             status,
             active: status == TenantStatus::Active,
             deleted: status == TenantStatus::Deleted,
-            settings: Settings::from_stored(&settings)
-                .map_err(|error| DbError::Failed(format!("tenants.settings: {error}")))?,
+            settings,
+            settings_problem,
             signing: Signing { kid: row.maybe_text("tenant_signing_kid")?, next },
             valid_kids: serde_json::from_str(&kids)
                 .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
@@ -239,7 +256,7 @@ impl TenantDetails {
         for row in rows {
             let id = row.text("tenant_id")?;
             if all.last().is_none_or(|last| last.tenant.id.as_str() != id) {
-                all.push(Self { tenant: Tenant::from_row(row)?, origins: Vec::new() });
+                all.push(Self { tenant: Tenant::from_row_as_it_is(row)?, origins: Vec::new() });
             }
             if let (Some(last), Some(origin)) = (all.last_mut(), row.maybe_text("tenant_origin")?) {
                 last.origins.push(origin);

@@ -32,6 +32,11 @@ pub(super) fn tenant(desk: &Desk, details: &TenantDetails, out: &mut dyn Write) 
         writeln!(out, "  {label:<11}{value}")?;
     }
     writeln!(out)?;
+    if let Some(problem) = &tenant.settings_problem {
+        writeln!(out, "The settings cannot be read by this version, so nobody logs in: {problem}")?;
+        writeln!(out, "Set what it names, here or by the newer version. Below are the defaults.")?;
+        writeln!(out)?;
+    }
     let shown = tenant.settings.shown();
     let rows = SETTINGS.iter().map(|setting| {
         let value = shown.get(setting.name).unwrap_or(&Value::Null);

@@ -218,3 +218,35 @@ async fn what_a_newer_version_has_set_refuses_no_login_and_is_kept() {
     assert_eq!(app.number_of(kept).await, 1);
     assert_eq!(app.login(&acme, Family::Individual).await.expect(200).data()["expiresIn"], 300);
 }
+
+#[tokio::test]
+async fn a_tenant_with_settings_of_a_newer_version_lets_nobody_in_and_can_be_managed() {
+    let app = TestApp::start().await;
+    let olga = Operator::of(&app).await;
+    let acme = app.tenant("acme").await;
+    let opened = app.open(&acme, Family::Individual).await;
+    let newer = "update tenants set settings = $2 where id = $1 returning id";
+    let newer = || Statement::new(newer).bind(&acme.id).bind(r#"{"profile":"ultra","hideLock":true}"#);
+    app.change(newer()).await;
+    app.login(&acme, Family::Individual).await.expect(500);
+    app.view(&acme, &opened).await.expect(500);
+    let shown = olga.get("/tenants/acme").await.expect(200);
+    assert!(shown.field("settingsProblem").contains("ultra"), "{}", shown.text);
+    let list = olga.get("/tenants").await.expect(200);
+    assert!(list.data()["items"][0]["settingsProblem"].is_string());
+    olga.get("/tenants/acme/keys").await.expect(200);
+    olga.post("/tenants/acme/signing-keys", json!({})).await.expect(409);
+    olga.patch("/tenants/acme", json!({ "name": "Acme" })).await.expect(400);
+
+    // Set right, the rest of what was set is in force.
+    let body = json!({ "settings": { "profile": "standard" } });
+    let repaired = olga.patch("/tenants/acme", body).await.expect(200);
+    assert!(repaired.data()["settingsProblem"].is_null());
+    assert_eq!(repaired.data()["settings"]["hideLock"], true);
+    app.login(&acme, Family::Individual).await.expect(200);
+
+    app.change(newer()).await;
+    olga.post("/tenants/acme/suspend", json!({})).await.expect(200);
+    olga.post("/tenants/acme/resume", json!({})).await.expect(200);
+    olga.delete_tenant("acme").await.expect(200);
+}
