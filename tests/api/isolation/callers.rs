@@ -92,6 +92,7 @@ impl Caller {
                 Self::Backend => Allowed,
                 Self::OthersBackendAtHome => Elsewhere,
                 Self::OthersBackend => Refused(403, "TENANT"),
+                _ if self.family().is_some() => Refused(403, "FORBIDDEN"),
                 _ => Refused(401, "BACKEND_KEY"),
             },
             Permission::Read | Permission::Manage => match self {
