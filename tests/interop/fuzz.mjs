@@ -77,7 +77,7 @@ await fuzz({
   document: `${DEMO}/openapi.json`,
   template: "schemathesis-directory.toml",
   values: await directory("backend"),
-  seconds: 40,
+  seconds: 35,
   authorization: BACKEND,
   operations: of("--include-tag", DIRECTORY_TAGS),
 });
@@ -86,7 +86,7 @@ await fuzz({
   document: `${REAL_OPERATOR}/openapi-operator.json`,
   template: "schemathesis-operator.toml",
   values: await operators(),
-  seconds: 30,
+  seconds: 25,
   authorization: `Bearer ${REAL_OPERATOR_TOKEN}`,
   operations: [],
 });
