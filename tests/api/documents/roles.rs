@@ -96,15 +96,7 @@ async fn R049_docs_roles_md_says_who_may_call_what_and_it_is_so() {
         writeln!(out, "| `{} {path}` | {} |", method.to_uppercase(), words.join(" | ")).unwrap();
         rows += 1;
         // What holds for all of them, whatever the table says.
-        assert_eq!(
-            words[4..],
-            if takes(operation, "accessToken") {
-                ["403", "yes", "401", "401"]
-            } else {
-                ["401", "yes", "401", "401"]
-            },
-            "{name}"
-        );
+        assert_eq!(words[4..], ["403", "yes", "401", "401"], "{name}");
         if path.starts_with("/api/v2.1/admin/users")
             || path.contains("/admin/customers")
             || path.ends_with("/registration")
