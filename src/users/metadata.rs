@@ -43,7 +43,7 @@ impl Metadata {
         Ok(())
     }
 
-    /// The claim: the listed keys that are there, in the list's order, as far as [`MAX_CLAIM_BYTES`] go. `None`
+    /// The claim: the listed keys that are there, in the list's order, as far as `MAX_CLAIM_BYTES` go. `None`
     /// where none is. It is one claim with an object in it, so no key can take another claim's place (R082).
     #[must_use]
     pub fn claim(&self, keys: &[String]) -> Option<Map<String, Value>> {
