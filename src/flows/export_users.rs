@@ -29,7 +29,7 @@ pub async fn export_users(
         let page = db.list(list(tenant, &after)).await?;
         for row in &page {
             let user = DepartingUser::from_row(row)?;
-            user.id.as_str().clone_into(&mut after);
+            user.record.id.as_str().clone_into(&mut after);
             writeln!(out, "{}", entry(&user))?;
             written += 1;
         }
@@ -41,7 +41,8 @@ pub async fn export_users(
 }
 
 /// What an import reads of a user; what is not there is left out.
-fn entry(user: &DepartingUser) -> Value {
+fn entry(departing: &DepartingUser) -> Value {
+    let DepartingUser { record: user, customer: of, password_hash, password_changed_at } = departing;
     let instant = |at: Timestamp| at.to_string();
     let mut entry = json!({
         "id": user.id,
@@ -60,13 +61,13 @@ fn entry(user: &DepartingUser) -> Value {
         "placeOfBirth": user.details.place_of_birth,
         "pincode": user.details.pincode,
         "metadata": user.metadata,
-        "passwordHash": user.password_hash,
-        "passwordChangedAt": user.password_changed_at.map(instant),
+        "passwordHash": password_hash,
+        "passwordChangedAt": password_changed_at.map(instant),
         "lastLogin": user.last_login_at.map(instant),
         "createdAt": instant(user.created_at),
         "updatedAt": instant(user.updated_at),
         // Staff belong to the tenant's own organization, which another tenant has as well.
-        "customer": (!user.customer.house).then(|| customer(&user.customer.customer)),
+        "customer": (!of.house).then(|| customer(&of.customer)),
     });
     leave_out_nulls(&mut entry);
     entry

@@ -69,8 +69,24 @@ impl<'a> NewUser<'a> {
         }
     }
 
+    /// Binds `roles, username, email, first_name, last_name, full_name, gender, phones, profile, metadata, search`.
+    pub(super) fn bind_person(&self, statement: Statement) -> Statement {
+        statement
+            .bind(serde_json::to_string(self.roles).expect("a list of texts"))
+            .bind(self.username)
+            .bind(self.email)
+            .bind(self.first_name)
+            .bind(self.last_name)
+            .bind(self.full_name)
+            .bind(self.gender)
+            .bind(serde_json::to_string(self.phones).expect("a list of plain data"))
+            .bind(serde_json::to_string(&self.details.cloned().unwrap_or_default()).expect("plain data"))
+            .bind(self.metadata.cloned().unwrap_or_default().to_string())
+            .bind(self.search())
+    }
+
     /// What a text search looks at.
-    pub(super) fn search(&self) -> String {
+    fn search(&self) -> String {
         let names = [self.first_name, self.last_name, self.full_name, self.username, self.email];
         search_text(names.into_iter().chain(self.phones.iter().map(|phone| Some(phone.number.as_str()))))
     }
@@ -79,7 +95,7 @@ impl<'a> NewUser<'a> {
 /// Refused ("user id") when the id has ever been used in this tenant. Its names and numbers are rows of their own.
 #[must_use]
 pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statement {
-    Statement::new(
+    let statement = Statement::new(
         "insert into users (tenant_id, id, customer_id, kind, status, password_hash, password_imported, \
          password_changed_at, password_version, roles, username, email, first_name, last_name, full_name, gender, \
          phones, profile, metadata, search, created_at, updated_at) \
@@ -92,20 +108,8 @@ pub fn insert(tenant: &TenantId, user: &NewUser<'_>, now: Timestamp) -> Statemen
     .bind(user.kind.as_str())
     .bind(user.password_hash.map(PasswordHash::as_str))
     .bind(user.password_hash.is_some_and(PasswordHash::is_imported))
-    .bind(user.password_hash.map(|_| now))
-    .bind(serde_json::to_string(user.roles).expect("a list of texts"))
-    .bind(user.username)
-    .bind(user.email)
-    .bind(user.first_name)
-    .bind(user.last_name)
-    .bind(user.full_name)
-    .bind(user.gender)
-    .bind(serde_json::to_string(user.phones).expect("a list of plain data"))
-    .bind(serde_json::to_string(&user.details.cloned().unwrap_or_default()).expect("plain data"))
-    .bind(user.metadata.cloned().unwrap_or_default().to_string())
-    .bind(user.search())
-    .bind(now)
-    .must_change("user id")
+    .bind(user.password_hash.map(|_| now));
+    user.bind_person(statement).bind(now).must_change("user id")
 }
 
 /// Lets a user be found by a number.

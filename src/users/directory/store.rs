@@ -23,6 +23,8 @@ macro_rules! user_record_columns {
     };
 }
 
+pub(crate) use user_record_columns;
+
 /// One user, whatever the status.
 #[must_use]
 pub fn find(tenant: &TenantId, user: &UserId) -> Statement {

@@ -6,6 +6,7 @@ use crate::db::{ROWS_AT_ONCE, Statement, in_chunks, many_rows};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::passwords::PasswordHash;
 use crate::users::LoginName;
+use crate::users::directory::store::user_record_columns;
 
 use super::MovedUser;
 
@@ -55,28 +56,15 @@ pub fn insert(tenant: &TenantId, users: &[MovedUser<'_>]) -> Vec<Statement> {
 
 fn bind_user(statement: Statement, moved: &MovedUser<'_>) -> Statement {
     let user = &moved.user;
-    statement
+    let statement = statement
         .bind(user.id)
         .bind(user.customer_id)
         .bind(user.kind.as_str())
         .bind(moved.status.as_str())
         .bind(user.password_hash.map(PasswordHash::as_str))
         .bind(moved.password_imported)
-        .bind(moved.password_changed_at)
-        .bind(serde_json::to_string(user.roles).expect("a list of texts"))
-        .bind(user.username)
-        .bind(user.email)
-        .bind(user.first_name)
-        .bind(user.last_name)
-        .bind(user.full_name)
-        .bind(user.gender)
-        .bind(serde_json::to_string(user.phones).expect("a list of plain data"))
-        .bind(serde_json::to_string(&user.details.cloned().unwrap_or_default()).expect("plain data"))
-        .bind(user.metadata.cloned().unwrap_or_default().to_string())
-        .bind(user.search())
-        .bind(moved.last_login_at)
-        .bind(moved.created_at)
-        .bind(moved.updated_at)
+        .bind(moved.password_changed_at);
+    user.bind_person(statement).bind(moved.last_login_at).bind(moved.created_at).bind(moved.updated_at)
 }
 
 /// A name to log in with, whose it is to be, and of which kind it is: `username` or `email`.
@@ -140,18 +128,16 @@ pub const PAGE: usize = 500;
 /// Users after an id, with their customers, in the order of ids; those who were erased are not there any more.
 #[must_use]
 pub fn list(tenant: &TenantId, after: &str) -> Statement {
-    Statement::new(
-        "select u.id as id, u.kind as kind, u.status as status, u.password_hash as password_hash, \
-         u.password_changed_at as password_changed_at, u.roles as roles, u.username as username, u.email as email, \
-         u.first_name as first_name, u.last_name as last_name, u.full_name as full_name, u.gender as gender, \
-         u.phones as phones, u.profile as profile, u.metadata as metadata, u.last_login_at as last_login_at, \
-         u.created_at as created_at, u.updated_at as updated_at, c.id as customer_id, c.kind as customer_kind, \
-         c.house as customer_house, c.status as customer_status, c.status_before as customer_status_before, \
+    Statement::new(concat!(
+        "select ",
+        user_record_columns!(),
+        ", u.password_hash as password_hash, u.password_changed_at as password_changed_at, \
+         c.kind as customer_kind, c.house as customer_house, c.status as customer_status, c.status_before as customer_status_before, \
          c.name as customer_name, c.details as customer_details, c.created_at as customer_created_at, \
          c.updated_at as customer_updated_at \
          from users u join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
          where u.tenant_id = $1 and u.id > $2 and u.erased_at is null order by u.id limit $3",
-    )
+    ))
     .bind(tenant)
     .bind(after)
     .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))

@@ -1,5 +1,8 @@
 //! Hashes that other systems made: computed as they did. No other module may call these functions (R014).
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 
 use anyhow::Context as _;
