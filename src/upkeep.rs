@@ -10,8 +10,8 @@ use tracing::{info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants, lower_failure_floors,
-    number_events, retire_replaced_signing_keys, summarise_refusals,
+    Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
+    lower_failure_floors, number_events, retire_replaced_signing_keys, summarise_refusals,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -29,8 +29,12 @@ pub async fn run(app: SharedApp) {
             delete_expired_resets(app)
         }),
         every(MINUTE, "what is to be erased was not; the next minute goes on with it", || async {
-            while finish_erasures(&app.db, app.clock.now()).await? {}
-            Ok::<_, Error>(())
+            loop {
+                let Erasures { more, failure } = finish_erasures(&app.db, app.clock.now()).await?;
+                if !more {
+                    return failure.map_or(Ok::<_, Error>(()), Err);
+                }
+            }
         }),
         every(MINUTE, "a deleted tenant was not emptied; the next minute goes on", || {
             go_on_deleting_tenants(&app.db, app.clock.now())

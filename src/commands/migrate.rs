@@ -15,7 +15,12 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
         if !current {
             db.migrate().await?;
         }
-        complete_old_rows(&db).await?;
+        if let Err(error) = complete_old_rows(&db).await {
+            writeln!(
+                out,
+                "Rows of an older version are not all completed; a server goes on with them: {error}"
+            )?;
+        }
         db.close().await;
         let newest =
             MIGRATIONS.last().map_or_else(String::new, |last| format!("{:04} {}", last.version, last.name));

@@ -104,7 +104,7 @@ pub fn hold_house(tenant: &TenantId) -> Statement {
 pub fn update(tenant: &TenantId, customer: &CustomerRecord, now: Timestamp) -> Statement {
     Statement::new(
         "update customers set name = $4, details = $5, search = $6, updated_at = $7, revision = revision + 1 \
-         where tenant_id = $1 and id = $2 and revision = $3 returning id",
+         where tenant_id = $1 and id = $2 and revision = $3 and erased_at is null returning id",
     )
     .bind(tenant)
     .bind(&customer.id)
@@ -176,7 +176,8 @@ pub fn set_status(
 #[must_use]
 pub fn erase(tenant: &TenantId, customer: &CustomerId, now: Timestamp) -> Statement {
     Statement::new(
-        "update customers set name = '', details = '{}', search = '', erased_at = $3, erasing = $4 \
+        "update customers set name = '', details = '{}', search = '', erased_at = $3, erasing = $4, \
+         revision = revision + 1 \
          where tenant_id = $1 and id = $2 and status = 'closed' and erased_at is null returning id",
     )
     .bind(tenant)

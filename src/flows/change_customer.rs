@@ -8,6 +8,7 @@ use crate::db::{Change, Database, Statement};
 use crate::error::Error;
 use crate::events::{self, Event, EventName};
 use crate::ids::CustomerId;
+use crate::password_resets;
 
 use super::Deed;
 use super::records::{TRIES, contended, get_customer, settle};
@@ -95,8 +96,11 @@ pub(super) fn move_statements(
         details: json!({ "before": customer.status.as_str(), "after": status.as_str() }),
         ..deed.customer_event(EventName::CustomerStatusChanged, &customer.id)
     };
-    vec![
-        customers::store::set_status(deed.tenant, customer, status, now),
-        events::store::insert(deed.tenant, &event, now),
-    ]
+    let mut statements = vec![customers::store::set_status(deed.tenant, customer, status, now)];
+    if !status.admits() {
+        // A secret that is out would open what a later resumption opens again.
+        statements.push(password_resets::store::delete_of_customer(deed.tenant, &customer.id));
+    }
+    statements.push(events::store::insert(deed.tenant, &event, now));
+    statements
 }

@@ -13,7 +13,7 @@ use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{AttemptId, ChangeId};
 use crate::password_resets;
 use crate::passwords::{PasswordHash, Presence, Ticket, normalise};
-use crate::sessions::Session;
+use crate::sessions::{self, EndReason, Session};
 use crate::tenants::Tenant;
 use crate::throttles::Subject;
 use crate::users::{self, User};
@@ -129,6 +129,13 @@ impl Changing {
         };
         Change::new()
             .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
+            .with(sessions::store::end_newer(
+                &tenant.id,
+                &user.id,
+                Some(&session.id),
+                EndReason::PasswordChanged,
+                now,
+            ))
             .with(password_resets::store::delete_of(&tenant.id, &user.id))
             .with_all(self.attempt().success(&ChangeId::random(), now))
             .with(events::store::insert(&tenant.id, &event, now))

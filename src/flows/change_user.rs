@@ -13,7 +13,7 @@ use crate::users::directory::UserRecord;
 use crate::users::{self, UserKind, UserStatus, check_customer_roles, check_staff_roles};
 
 use super::Deed;
-use super::records::{TRIES, contended, get_user, settle};
+use super::records::{TRIES, contended, get_user, get_user_to_change, settle};
 
 /// Changes a user as `edit` does it to the record, and answers the record as it is then. No session ends by it: the
 /// next token says what is new. Nothing different is no change and no event.
@@ -25,7 +25,7 @@ pub async fn change_user(
     now: Timestamp,
 ) -> Result<UserRecord, Error> {
     for _ in 0..TRIES {
-        let before = get_user(db, deed.tenant, id).await?;
+        let before = get_user_to_change(db, deed.tenant, id).await?;
         let mut after = before.clone();
         edit(&mut after);
         if after == before {

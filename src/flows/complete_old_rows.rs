@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::users;
 
-use super::records::{get_customer, get_user, settle};
+use super::records::{get_customer, get_user_to_change, settle};
 
 /// Rows that are read at a time.
 const SLICE: usize = 100;
@@ -48,17 +48,19 @@ pub async fn complete_old_rows(db: &Database) -> Result<(), Error> {
     }
 }
 
-/// Whoever changes the row meanwhile completes it as well.
+/// Whoever changes the row meanwhile completes it as well. One that has nothing to be searched by stays as it is.
 async fn complete(db: &Database, row: &Row) -> Result<(), Error> {
     let (tenant, id) = (TenantId::from_stored(row.text("tenant_id")?), row.text("id")?);
     let change = if row.text("what")? == "customer" {
         let customer = get_customer(db, &tenant, &CustomerId::from_stored(id)).await?;
+        if customer.details.search(&customer.name).is_empty() {
+            return Ok(());
+        }
         Change::new().with(customers::store::update(&tenant, &customer, customer.updated_at))
     } else {
-        let mut user = get_user(db, &tenant, &UserId::from_stored(id)).await?;
-        if user.username.is_none() {
-            let names = db.fetch(users::directory::store::find_username(&tenant, &user.id)).await?;
-            user.username = names.first().map(|name| name.text("name")).transpose()?;
+        let user = get_user_to_change(db, &tenant, &UserId::from_stored(id)).await?;
+        if user.search().is_empty() {
+            return Ok(());
         }
         let numbers =
             user.phones.iter().map(|phone| users::store::insert_phone(&tenant, &user.id, &phone.number));

@@ -16,9 +16,17 @@ const SETTLED_AFTER: i64 = 300;
 /// Rows that are read at a time.
 const AT_ONCE: usize = 100;
 
-/// Erases a slice of everything that is still to be erased. Whether there was any: then it is worth going on at once.
-/// What fails keeps nobody else's from it; the error is the first one's.
-pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<bool, Error> {
+/// What one round over the erasures did.
+#[derive(Debug)]
+pub struct Erasures {
+    /// Whether there was something to erase: then it is worth going on at once.
+    pub more: bool,
+    /// The first failure. It kept nobody else's from being erased.
+    pub failure: Option<Error>,
+}
+
+/// Erases a slice of everything that is still to be erased.
+pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<Erasures, Error> {
     let (mut some, mut failure) = (false, None);
     let mut after = (String::new(), String::new(), String::new());
     loop {
@@ -41,7 +49,7 @@ pub async fn finish_erasures(db: &Database, now: Timestamp) -> Result<bool, Erro
             }
         }
         if rows.len() < AT_ONCE {
-            return failure.map_or(Ok(some), Err);
+            return Ok(Erasures { more: some, failure });
         }
     }
 }

@@ -59,7 +59,7 @@ pub use end_session::{Ended, end_session};
 pub use erase::{erase_customer, erase_user};
 pub use export_users::export_users;
 pub use find_session::find_session;
-pub use finish_erasures::finish_erasures;
+pub use finish_erasures::{Erasures, finish_erasures};
 pub use found_tenant::{FoundedTenant, TenantRequest, found_tenant};
 pub use get_tenant::{get_tenant, list_tenants};
 pub use hash_password::hash_password;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::events::{self, Event, EventName};
 use crate::ids::UserId;
 use crate::password_resets;
+use crate::sessions::{self, EndReason};
 use crate::users;
 use crate::users::UserStatus;
 use crate::users::directory::{UserMove, UserRecord};
@@ -55,6 +56,8 @@ pub(super) fn move_statements(
     };
     statements.push(users::directory::store::set_status(deed.tenant, &user.id, user.revision, status, now));
     if status != UserStatus::Active {
+        let (tenant, reason) = (deed.tenant, EndReason::UserDisabled);
+        statements.push(sessions::store::end_newer(tenant, &user.id, None, reason, now));
         // A secret that is out would open what a later resumption opens again.
         statements.push(password_resets::store::delete_of(deed.tenant, &user.id));
     }

@@ -118,12 +118,14 @@ impl PasswordAttempt<'_> {
     pub(super) async fn succeed(&self, success: Change, kid: Option<&str>) -> Result<(), Error> {
         match self.app.db.apply(success).await {
             Ok(_) => Ok(()),
-            Err(DbError::Refused("user")) if self.is_retired(kid).await? => {
-                self.give_back().await;
-                Err(gone("signing key"))
-            }
-            // Suspended, or another password, since the reading (R091).
-            Err(DbError::Refused("user")) => Err(self.fail("changed_meanwhile").await),
+            Err(DbError::Refused("user")) => match self.is_retired(kid).await {
+                // Suspended, or another password, since the reading (R091).
+                Ok(false) => Err(self.fail("changed_meanwhile").await),
+                retired => {
+                    self.give_back().await;
+                    Err(retired.err().unwrap_or_else(|| gone("signing key")))
+                }
+            },
             Err(DbError::Refused(what)) => Err(gone(what)),
             // It happened, or it did not.
             Err(error @ DbError::UnknownOutcome(_)) => Err(error.into()),

@@ -13,6 +13,8 @@ use crate::users::{LoginName, User};
 #[derive(Debug)]
 pub(super) struct PasswordOwner {
     pub(super) user: User,
+    /// Which of the row's changes was read.
+    pub(super) revision: i64,
     tenant_name: String,
     username: Option<String>,
 }
@@ -20,7 +22,7 @@ pub(super) struct PasswordOwner {
 /// The columns [`PasswordOwner::from_row`] reads beside the user's, of `users u` and `tenants t`.
 macro_rules! owner_columns {
     () => {
-        "t.name as tenant_name, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
+        "t.name as tenant_name, u.revision as owner_revision, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
          and o.user_id = u.id and o.kind = 'username') as owner_username"
     };
 }
@@ -31,7 +33,8 @@ impl PasswordOwner {
     pub(super) fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
         let Some(user) = User::from_row(row)? else { return Ok(None) };
         let (tenant_name, username) = (row.text("tenant_name")?, row.maybe_text("owner_username")?);
-        Ok(Some(Self { user, tenant_name, username }))
+        let revision = row.int("owner_revision")?;
+        Ok(Some(Self { user, revision, tenant_name, username }))
     }
 
     /// What anybody knows of them.

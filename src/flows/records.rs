@@ -15,6 +15,21 @@ pub async fn get_user(db: &Database, tenant: &TenantId, user: &UserId) -> Result
     Ok(UserRecord::from_row(rows.first().ok_or(Error::NotFound)?)?)
 }
 
+/// The same, to be changed. One of the older schema has its username only among the names to log in with, and a change
+/// must not lose it.
+pub(super) async fn get_user_to_change(
+    db: &Database,
+    tenant: &TenantId,
+    user: &UserId,
+) -> Result<UserRecord, Error> {
+    let mut record = get_user(db, tenant, user).await?;
+    if record.username.is_none() {
+        let names = db.fetch(users::directory::store::find_username(tenant, user)).await?;
+        record.username = names.first().map(|name| name.text("name")).transpose()?;
+    }
+    Ok(record)
+}
+
 /// The customer; another tenant's is absent.
 pub async fn get_customer(
     db: &Database,

@@ -13,6 +13,7 @@ use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, secret_digest};
 use crate::password_rules::KnownWords;
 use crate::passwords::Presence;
+use crate::sessions::{self, EndReason};
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
 use crate::throttles::{self, Subject};
@@ -80,6 +81,7 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
     };
     let change = Change::new()
         .with(users::store::redeem_password(&tenant.id, user, &hash, now))
+        .with(sessions::store::end_newer(&tenant.id, user, None, EndReason::PasswordChanged, now))
         .with(password_resets::store::spend(&tenant.id, &digest, user, now))
         .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

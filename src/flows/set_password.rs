@@ -11,6 +11,7 @@ use crate::events::{self, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets;
 use crate::passwords::Presence;
+use crate::sessions::{self, EndReason};
 use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users;
@@ -47,6 +48,7 @@ pub async fn set_password(
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))
+        .with(sessions::store::end_newer(&tenant.id, &user, None, EndReason::PasswordChanged, now))
         .with(password_resets::store::delete_of(&tenant.id, &user))
         .with(throttles::store::clear(&tenant.id, &Subject::user(&user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

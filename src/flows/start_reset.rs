@@ -11,12 +11,13 @@ use crate::error::Error;
 use crate::events::{self, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, new_secret, secret_digest};
+use crate::sessions::{self, EndReason};
 use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users::{self, LoginName};
 
 use super::Deed;
-use super::password_owner::{self, By};
+use super::password_owner::{self, By, PasswordOwner};
 
 /// A reset secret: the one moment it is known.
 #[derive(Debug)]
@@ -35,21 +36,29 @@ pub async fn start_reset(
     valid_seconds: i64,
 ) -> Result<ResetStarted, Error> {
     let owner = password_owner::find(app, &tenant.id, By::Name(name)).await?;
-    let owner = owner.as_ref().map(|owner| &owner.user).filter(|user| user.may_log_in());
-    let user = owner.map(|user| &user.id);
+    let owner = owner.as_ref().filter(|owner| owner.user.may_log_in());
     let now = app.clock.now();
     let started = ResetStarted { secret: new_secret(), expires_at: now.plus_seconds(valid_seconds) };
-    let digest = secret_digest(&started.secret);
-    let event = Event {
-        user,
-        customer: owner.map(|user| &user.customer_id),
-        details: json!({ "validSeconds": valid_seconds, "passwordRemoved": false }),
-        ..deed.event(EventName::AuthnPasswordResetRequest)
+    let kept = |owner: Option<&PasswordOwner>| {
+        let digest = secret_digest(&started.secret);
+        let user = owner.map(|owner| &owner.user.id);
+        let event = Event {
+            user,
+            customer: owner.map(|owner| &owner.user.customer_id),
+            details: json!({ "validSeconds": valid_seconds, "passwordRemoved": false }),
+            ..deed.event(EventName::AuthnPasswordResetRequest)
+        };
+        Change::new()
+            .with_all(owner.map(|owner| users::store::hold(&tenant.id, &owner.user.id, owner.revision)))
+            .with(password_resets::store::insert(&tenant.id, &digest, user, started.expires_at, now))
+            .with(events::store::insert(&tenant.id, &event, now))
     };
-    let change = Change::new()
-        .with(password_resets::store::insert(&tenant.id, &digest, user, started.expires_at, now))
-        .with(events::store::insert(&tenant.id, &event, now));
-    app.db.apply(change).await?;
+    match app.db.apply(kept(owner)).await {
+        Ok(_) => (),
+        // Another name or status since the reading: the secret is nobody's, like one for a name that nobody has.
+        Err(DbError::Refused("user revision")) => drop(app.db.apply(kept(None)).await?),
+        Err(error) => return Err(error.into()),
+    }
     Ok(started)
 }
 
@@ -71,6 +80,7 @@ pub async fn reset_login(
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, user, None, now))
+        .with(sessions::store::end_newer(&tenant.id, user, None, EndReason::PasswordChanged, now))
         .with(password_resets::store::insert(&tenant.id, &digest, Some(user), started.expires_at, now))
         .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{TenantId, UserId};
+use crate::ids::{CustomerId, TenantId, UserId};
 
 /// Keeps the digest of a secret; an older secret of the same user is no more. No user: nobody has the name, or
 /// they may not log in, and the secret opens nothing.
@@ -48,6 +48,17 @@ pub fn delete_of(tenant: &TenantId, user: &UserId) -> Statement {
     Statement::new("delete from password_resets where tenant_id = $1 and user_id = $2")
         .bind(tenant)
         .bind(user)
+}
+
+/// The same for all users of a customer that lets nobody in.
+#[must_use]
+pub fn delete_of_customer(tenant: &TenantId, customer: &CustomerId) -> Statement {
+    Statement::new(
+        "delete from password_resets where tenant_id = $1 and user_id in \
+         (select u.id from users u where u.tenant_id = $1 and u.customer_id = $2)",
+    )
+    .bind(tenant)
+    .bind(customer)
 }
 
 /// Deletes a slice of what is over, whose ever it is; answers one row for each.

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{ChangeId, SessionId, TenantId, UserId};
 
-use super::NewSession;
+use super::{EndReason, NewSession};
 
 /// The columns [`super::Session::from_row`] reads, of `sessions s`.
 macro_rules! session_columns {
@@ -70,6 +70,27 @@ pub fn end(
     .bind(reason)
     .bind(change)
     .must_change("session")
+}
+
+/// Ends the sessions of a user that a node with a faster clock opened, which `sessions_not_before` does not reach: a
+/// later instant there would end what is opened after it too. Not the one that is kept.
+#[must_use]
+pub fn end_newer(
+    tenant: &TenantId,
+    user: &UserId,
+    kept: Option<&SessionId>,
+    reason: EndReason,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update sessions set ended_at = $3, end_reason = $4 \
+         where tenant_id = $1 and user_id = $2 and created_at > $3 and ended_at is null and id <> $5",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(reason.as_str())
+    .bind(kept.map_or("", SessionId::as_str))
 }
 
 /// Takes out of some of an erased user's sessions from where they were, and writes their endings down, so that no

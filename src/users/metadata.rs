@@ -84,17 +84,23 @@ fn check_object(object: &Map<String, Value>, depth: usize, keys: &mut usize) -> 
         if *keys > MAX_KEYS {
             return Err(format!("may have {MAX_KEYS} keys at most, those of inner objects among them"));
         }
-        check_value(value, depth + 1, keys)?;
+        check_value(key, value, depth + 1, keys)?;
     }
     Ok(())
 }
 
-fn check_value(value: &Value, depth: usize, keys: &mut usize) -> Result<(), String> {
+/// Checks the value of a key, or of one of its array's items.
+fn check_value(key: &str, value: &Value, depth: usize, keys: &mut usize) -> Result<(), String> {
     match value {
         Value::Object(object) => check_object(object, depth, keys),
         Value::Array(items) => {
             check_depth(depth)?;
-            items.iter().try_for_each(|item| check_value(item, depth + 1, keys))
+            items.iter().try_for_each(|item| check_value(key, item, depth + 1, keys))
+        }
+        Value::Number(number)
+            if number.is_f64() && number.as_f64().is_none_or(|it| it.abs() >= MAX_FLOAT) =>
+        {
+            Err(format!("has a number in {key} that is too large to be kept as it is; send it as text"))
         }
         _ => Ok(()),
     }
@@ -145,10 +151,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     /// What has a fraction or an exponent, and every integer that no other of these takes.
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        if value.abs() >= MAX_FLOAT {
-            return Err(E::custom("has a number too large to be kept as it is; send it as text"));
-        }
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
         Ok(value.into())
     }
 

@@ -201,37 +201,30 @@ pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &
     .bind(new.is_imported())
 }
 
-/// The instant by which all sessions of a user that are there have begun, and not before the one that is bound: one
-/// that a node with a faster clock opened has begun too.
-macro_rules! now_or_newest_session {
-    ($now:literal) => {
-        concat!(
-            "coalesce((select max(s.created_at) from sessions s where s.tenant_id = users.tenant_id \
-             and s.user_id = users.id and s.created_at > ",
-            $now,
-            "), ",
-            $now,
-            ")"
-        )
-    };
+/// Takes the user's row for a change that is good only while it is as it was read. Refused ("user revision") when
+/// somebody has changed it meanwhile.
+#[must_use]
+pub fn hold(tenant: &TenantId, user: &UserId, revision: i64) -> Statement {
+    Statement::new(
+        "update users set revision = revision where tenant_id = $1 and id = $2 and revision = $3 returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(revision)
+    .must_change("user revision")
 }
-pub(crate) use now_or_newest_session;
 
-/// A password, with the end of the sessions that there are; an instant never goes back, whatever a node's clock
+/// A password, with the end of the sessions opened before (`sessions::store::end_newer` ends the others); an instant never goes back, whatever a node's clock
 /// says.
 macro_rules! set_password {
     ($where:expr) => {
         concat!(
             "update users set password_hash = $3, password_changed_at = $4, updated_at = $4, \
              password_version = password_version + 1, password_imported = false, session_kept = $5, \
-             sessions_end_reason = case when sessions_not_before > ",
-            now_or_newest_session!("$4"),
-            " then sessions_end_reason else 'password_changed' end, \
-             sessions_not_before = case when sessions_not_before > ",
-            now_or_newest_session!("$4"),
-            " then sessions_not_before else ",
-            now_or_newest_session!("$4"),
-            " end where tenant_id = $1 and id = $2 and ",
+             sessions_end_reason = case when sessions_not_before > $4 then sessions_end_reason \
+                                   else 'password_changed' end, \
+             sessions_not_before = case when sessions_not_before > $4 then sessions_not_before else $4 end \
+             where tenant_id = $1 and id = $2 and ",
             $where,
             " returning id"
         )

@@ -92,7 +92,7 @@ impl UserRecord {
     }
 
     /// What a text search looks at.
-    fn search(&self) -> String {
+    pub(crate) fn search(&self) -> String {
         let Self { first_name, last_name, full_name, username, email, .. } = self;
         let names = [first_name, last_name, full_name, username, email].map(Option::as_deref);
         search_text(names.into_iter().chain(self.phones.iter().map(|phone| Some(phone.number.as_str()))))

@@ -7,7 +7,6 @@ use crate::spelling::search_pattern;
 use crate::users::UserStatus;
 
 use super::{UserFilters, UserRecord};
-use crate::users::store::now_or_newest_session;
 
 /// A page of a list looks at so many rows at most.
 pub const MAX_ROWS_LOOKED_AT: i64 = 20_000;
@@ -43,7 +42,8 @@ pub fn update(tenant: &TenantId, user: &UserRecord, now: Timestamp) -> Statement
     Statement::new(
         "update users set username = $4, email = $5, first_name = $6, last_name = $7, full_name = $8, gender = $9, \
          phones = $10, roles = $11, profile = $12, metadata = $13, search = $14, updated_at = $15, \
-         revision = revision + 1 where tenant_id = $1 and id = $2 and revision = $3 returning id",
+         revision = revision + 1 \
+         where tenant_id = $1 and id = $2 and revision = $3 and erased_at is null returning id",
     )
     .bind(tenant)
     .bind(&user.id)
@@ -95,19 +95,15 @@ pub fn set_status(
     now: Timestamp,
 ) -> Statement {
     let ends = (status != UserStatus::Active).then_some(now);
-    Statement::new(concat!(
+    Statement::new(
         "update users set status = $4, updated_at = $5, revision = revision + 1, session_kept = null, \
          sessions_end_reason = case when cast($6 as bigint) is null or sessions_not_before is not null \
-             and (status <> 'active' or sessions_not_before > ",
-        now_or_newest_session!("$6"),
-        ") then sessions_end_reason else 'user_disabled' end, \
+             and (status <> 'active' or sessions_not_before > $6) then sessions_end_reason \
+             else 'user_disabled' end, \
          sessions_not_before = case when cast($6 as bigint) is null or sessions_not_before is not null \
-             and (status <> 'active' or sessions_not_before > ",
-        now_or_newest_session!("$6"),
-        ") then sessions_not_before else ",
-        now_or_newest_session!("$6"),
-        " end where tenant_id = $1 and id = $2 and revision = $3 returning id"
-    ))
+             and (status <> 'active' or sessions_not_before > $6) then sessions_not_before else $6 end \
+         where tenant_id = $1 and id = $2 and revision = $3 returning id",
+    )
     .bind(tenant)
     .bind(user)
     .bind(revision)
@@ -125,7 +121,8 @@ pub fn erase(tenant: &TenantId, user: &UserId, now: Timestamp) -> Statement {
         "update users set password_hash = null, password_changed_at = null, \
          password_version = password_version + 1, password_imported = $3, \
          username = null, email = null, first_name = null, last_name = null, full_name = null, gender = null, \
-         phones = '[]', profile = '{}', metadata = '{}', search = '', erased_at = $4, erasing = $5 \
+         phones = '[]', profile = '{}', metadata = '{}', search = '', erased_at = $4, erasing = $5, \
+         revision = revision + 1 \
          where tenant_id = $1 and id = $2 and status = 'closed' and erased_at is null returning id",
     )
     .bind(tenant)

@@ -216,6 +216,13 @@ async fn a_secret_does_not_outlive_the_name_it_was_sent_to_nor_a_suspension_nor_
     app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
 
     let secret = app.secret(&tenant, family).await;
+    let customer = format!("/api/v2.1/admin/customers/{}", tenant.person(family).customer);
+    for what in ["suspend", "resume"] {
+        app.call(Call::new("POST", format!("{customer}/{what}")).backend(&tenant)).await.expect(200);
+    }
+    app.call(redeem(&tenant, &secret, NEW)).await.expect(400);
+
+    let secret = app.secret(&tenant, family).await;
     app.call(act("close")).await.expect(200);
     assert_eq!(app.number_of("password_resets").await, 0);
     app.call(redeem(&tenant, &secret, NEW)).await.expect(400);

@@ -1,6 +1,11 @@
 //! Rows of the schema from before the directory, whether they were there or an older node writes them still.
 
+use serde_json::json;
 use vestibule::flows::complete_old_rows;
+use vestibule::ids::UserId;
+use vestibule::tenants::Family;
+use vestibule::users;
+use vestibule::users::directory::UserRecord;
 
 use super::start;
 use crate::support::app::{TestApp, TestTenant};
@@ -62,4 +67,42 @@ async fn an_older_versions_customers_and_users_are_found_by_text_and_number_like
         assert_eq!(app.number_of("users where search = '' and erased_at is null").await, 0);
         assert_eq!(app.number_of("customers where search = ''").await, 0);
     }
+}
+
+#[tokio::test]
+async fn an_older_versions_user_who_is_changed_first_keeps_the_username() {
+    let (app, acme) = start().await;
+    let person = acme.person(Family::Individual);
+    app.script(&format!(
+        "update users set username = null, search = '' where id = '{0}'; \
+         insert into login_names (tenant_id, name, user_id, kind) \
+         select tenant_id, 'the-miller', id, 'username' from users where id = '{0}'",
+        person.id
+    ))
+    .await;
+    let path = format!("{USERS}/{}", person.id);
+    for body in [json!({ "lastName": "Miller" }), json!({ "email": "moved@example.test" })] {
+        let answer = app.backend(&acme, "PATCH", &path, &body).await.expect(200);
+        assert_eq!(answer.field("username"), "the-miller");
+    }
+    let login = acme.login(Family::Individual).named("the-miller");
+    app.send(login.request()).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_was_erased_meanwhile_is_not_written_back() {
+    let (app, acme) = start().await;
+    let (_, user) = app.individual(&acme, "ada@example.test").await;
+    let user = UserId::parse(&user).unwrap();
+    let rows = app.database.fetch(users::directory::store::find(&acme.id, &user)).await.unwrap();
+    let read = UserRecord::from_row(&rows[0]).unwrap();
+    app.act(&acme, USERS, user.as_str(), "close").await.expect(200);
+    let rows = app.database.fetch(users::directory::store::find(&acme.id, &user)).await.unwrap();
+    let closed = UserRecord::from_row(&rows[0]).unwrap();
+    app.act(&acme, USERS, user.as_str(), "erase").await.expect(200);
+    for record in [read, closed] {
+        let late = users::directory::store::update(&acme.id, &record, app.clock.now());
+        app.database.apply(late).await.unwrap_err();
+    }
+    assert_eq!(app.look(&acme, &format!("{USERS}/{user}")).await.expect(200).data()["email"], json!(null));
 }
