@@ -45,22 +45,35 @@ pub fn insert(tenant: &TenantId, customers: &[&MovedCustomer]) -> Vec<Statement>
 }
 
 /// Keeps a customer as it is while users are let in to it. Refused ("customer") when it is not there, is the house,
-/// is not of the kind, or is closed and not said to be.
+/// was erased, is not of the kind, or is closed and not said to be.
 #[must_use]
 pub fn hold(
     tenant: &TenantId,
     customer: &CustomerId,
-    kind: Option<CustomerKind>,
+    kind: CustomerKind,
     status: Option<CustomerStatus>,
 ) -> Statement {
     Statement::new(
         "update customers set revision = revision where tenant_id = $1 and id = $2 and not house \
-         and kind = coalesce($3, kind) and (status <> 'closed' or $4) returning id",
+         and erased_at is null and kind = $3 and (status <> 'closed' or $4) returning id",
     )
     .bind(tenant)
     .bind(customer)
-    .bind(kind.map(CustomerKind::as_str))
+    .bind(kind.as_str())
     .bind(status == Some(CustomerStatus::Closed))
+    .must_change("customer")
+}
+
+/// Refused ("customer") when the individual has a user. It is asked behind [`hold`]: that may have waited for another
+/// change, whose users it does not see.
+#[must_use]
+pub fn demand_no_user(tenant: &TenantId, individual: &CustomerId) -> Statement {
+    Statement::new(
+        "select c.id from customers c where c.tenant_id = $1 and c.id = $2 and not exists \
+         (select 1 from users u where u.tenant_id = c.tenant_id and u.customer_id = c.id)",
+    )
+    .bind(tenant)
+    .bind(individual)
     .must_change("customer")
 }
 

@@ -26,7 +26,17 @@ pub(super) struct Look {
     id_taken: bool,
     username_taken: bool,
     email_taken: bool,
-    customer: Option<(CustomerKind, CustomerStatus)>,
+    customer: Option<Standing>,
+}
+
+/// How the customer of a line stands.
+#[derive(Debug)]
+struct Standing {
+    kind: CustomerKind,
+    status: CustomerStatus,
+    erased: bool,
+    /// It has a user.
+    used: bool,
 }
 
 /// Looks where all lines want to go. They are asked for together: one after another they would take as long as
@@ -65,10 +75,12 @@ impl Look {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let broken = |column: &str| DbError::Failed(format!("{column}: not what it should hold"));
         let customer = match (row.maybe_text("customer_kind")?, row.maybe_text("customer_status")?) {
-            (Some(kind), Some(status)) => Some((
-                CustomerKind::parse(&kind).ok_or_else(|| broken("customers.kind"))?,
-                CustomerStatus::parse(&status).ok_or_else(|| broken("customers.status"))?,
-            )),
+            (Some(kind), Some(status)) => Some(Standing {
+                kind: CustomerKind::parse(&kind).ok_or_else(|| broken("customers.kind"))?,
+                status: CustomerStatus::parse(&status).ok_or_else(|| broken("customers.status"))?,
+                erased: row.bool("customer_erased")?,
+                used: row.bool("customer_used")?,
+            }),
             _ => None,
         };
         Ok(Self {
@@ -142,12 +154,22 @@ fn taken(arrival: &Arrival, look: Option<&Look>, seen: &Seen) -> Vec<&'static st
     fields.into_iter().filter_map(|(field, taken)| taken.then_some(field)).collect()
 }
 
-/// Why no user can be let in to the customer; as `customers::moved::store::hold` sees it.
+/// Why no user can be let in to the customer; as `customers::moved::store::hold` and `demand_no_user` see it.
 fn customer_problem(belongs: &Belongs, look: Option<&Look>, seen: &Seen) -> Option<FieldError> {
-    let there = |id| seen.customer(id).or_else(|| look.and_then(|look| look.customer));
+    let stands = look.and_then(|look| look.customer.as_ref());
+    let there = |id| seen.customer(id).or_else(|| stands.map(|it| (it.kind, it.status)));
+    // An individual of an earlier entry came with a user.
+    let used = |id| seen.customer(id).is_some() || stands.is_some_and(|it| it.used);
     let closed = "is a customer that is closed";
+    let erased = "is a customer who was erased";
+    let is_erased = stands.is_some_and(|it| it.erased);
     match belongs {
+        Belongs::To(_) if is_erased => Some(FieldError::new("customerId", erased)),
+        Belongs::With(new) if new.named && is_erased => Some(FieldError::new("customer.id", erased)),
         Belongs::To(id) => match there(id) {
+            Some((CustomerKind::Individual, _)) => {
+                Some(FieldError::new("customerId", "is an individual, who is their own only user"))
+            }
             Some((_, CustomerStatus::Closed)) => Some(FieldError::new("customerId", closed)),
             None if look.is_some() => Some(FieldError::new(
                 "customerId",
@@ -163,6 +185,9 @@ fn customer_problem(belongs: &Belongs, look: Option<&Look>, seen: &Seen) -> Opti
             }
             Some((_, CustomerStatus::Closed)) if new.status != CustomerStatus::Closed => {
                 Some(FieldError::new("customer.id", closed))
+            }
+            Some((CustomerKind::Individual, _)) if used(&new.id) => {
+                Some(FieldError::new("customer.id", "is an individual who has a user already"))
             }
             _ => None,
         },

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::clock::Timestamp;
+use crate::customers::CustomerKind;
+use crate::customers::moved::store::{demand_no_user, hold};
 use crate::db::{Change, Statement};
 use crate::events::{Actor, Event, EventName};
 use crate::imports::{Arrival, Belongs, Credential, Progress};
@@ -59,14 +61,18 @@ impl UserImport {
             })
             .collect();
         let mut statements = customers::moved::store::insert(&self.tenant, &new);
-        let hold = customers::moved::store::hold;
-        statements.extend(arrivals.iter().filter_map(|arrival| match &arrival.belongs {
-            Belongs::To(id) => Some(hold(&self.tenant, id, None, None)),
-            Belongs::With(new) if new.named => {
-                Some(hold(&self.tenant, &new.id, Some(new.kind), Some(new.status)))
+        for arrival in arrivals {
+            match &arrival.belongs {
+                Belongs::To(id) => statements.push(hold(&self.tenant, id, CustomerKind::Organization, None)),
+                Belongs::With(new) if new.named => {
+                    statements.push(hold(&self.tenant, &new.id, new.kind, Some(new.status)));
+                    if new.kind == CustomerKind::Individual {
+                        statements.push(demand_no_user(&self.tenant, &new.id));
+                    }
+                }
+                Belongs::House(_) | Belongs::With(_) => {}
             }
-            Belongs::House(_) | Belongs::With(_) => None,
-        }));
+        }
         statements
     }
 

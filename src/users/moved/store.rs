@@ -98,7 +98,8 @@ pub fn insert_phones(tenant: &TenantId, phones: &[(&str, &UserId)]) -> Vec<State
         .collect()
 }
 
-/// What stands in an import's way: whether the id and the names are somebody's, and how the customer of an id stands.
+/// What stands in an import's way: whether the id and the names are somebody's, and how the customer of an id stands
+/// and whether it has a user, or had one who was erased.
 #[must_use]
 pub fn look(
     tenant: &TenantId,
@@ -112,7 +113,10 @@ pub fn look(
          exists (select 1 from login_names n where n.tenant_id = t.id and n.name = $3) as username_taken, \
          exists (select 1 from login_names n where n.tenant_id = t.id and n.name = $4) as email_taken, \
          (select c.kind from customers c where c.tenant_id = t.id and c.id = $5) as customer_kind, \
-         (select c.status from customers c where c.tenant_id = t.id and c.id = $5) as customer_status \
+         (select c.status from customers c where c.tenant_id = t.id and c.id = $5) as customer_status, \
+         exists (select 1 from customers c where c.tenant_id = t.id and c.id = $5 and c.erased_at is not null) \
+         as customer_erased, \
+         exists (select 1 from users u where u.tenant_id = t.id and u.customer_id = $5) as customer_used \
          from tenants t where t.id = $1",
     )
     .bind(tenant)

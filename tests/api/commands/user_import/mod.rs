@@ -3,6 +3,7 @@
 mod bad_lines;
 mod clear_passwords;
 mod formats;
+mod individuals;
 mod interruptions;
 mod moving_out;
 
