@@ -19,6 +19,11 @@ pub(super) fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     fs::remove_file(draft)?;
     linked?;
     // The name must be as durable as the text, before anything is sealed under a key that only it holds.
+    sync_folder(path)
+}
+
+/// Makes the name of a file durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

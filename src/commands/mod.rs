@@ -109,6 +109,11 @@ impl Command {
             Self::Version => version::run(out),
         }
     }
+
+    /// Whether what it writes to standard output is good for nothing without its end.
+    const fn is_kept_from_a_pipe(&self) -> bool {
+        matches!(self, Self::User(user) if user.is_kept_from_a_pipe())
+    }
 }
 
 impl Global {
@@ -134,7 +139,8 @@ pub fn main() -> ExitCode {
     let mut out = Out::stdout();
     let outcome = cli.command.run(&cli.global, &mut out).and_then(|()| Ok(out.flush()?));
     match outcome {
-        Err(error) if !out.reader_left => {
+        // Whoever keeps records from a pipe must learn that these are not all.
+        Err(error) if !out.reader_left || cli.command.is_kept_from_a_pipe() => {
             eprintln!("{}", describe(&error));
             ExitCode::FAILURE
         }

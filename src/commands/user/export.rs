@@ -5,14 +5,17 @@ use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 
 use super::{destination, open};
 use crate::clock::Clock;
 use crate::commands::Global;
+use crate::commands::files::sync_folder;
 use crate::commands::start::runtime;
+use crate::config::Config;
 use crate::flows::{Destination, export_users};
+use crate::listeners::stop_signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,29 +34,39 @@ pub(in crate::commands) struct Export {
     tenant: String,
     /// The file to make, readable by you alone [default: standard output]
     #[arg(long, value_name = "PATH")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
 }
 
 pub(super) fn run(export: &Export, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let config = global.load()?;
-    let draft = export.out.as_deref().map(Draft::create).transpose()?;
-    let written = runtime()?.block_on(async {
-        let db = open(&config).await?;
-        let Destination { tenant, .. } = destination(&db, &export.tenant).await?;
-        let now = Clock::system().now();
-        let written = match &draft {
-            Some(draft) => export_users(&db, &tenant.id, &mut BufWriter::new(&draft.file), now).await?,
-            None => export_users(&db, &tenant.id, out, now).await?,
+    let runtime = runtime()?;
+    let Some(path) = &export.out else {
+        return runtime.block_on(write(export, &config, out)).map(drop);
+    };
+    let written = runtime.block_on(async {
+        // Before there is a draft: it has hashes, and must not stay behind.
+        let mut stop = stop_signals()?;
+        let draft = Draft::create(path)?;
+        let mut file = BufWriter::new(&draft.file);
+        let written = tokio::select! {
+            written = write(export, &config, &mut file) => written?,
+            _ = stop.recv() => bail!("--out {}: stopped before all users were written; it was not made", path.display()),
         };
-        db.close().await;
-        anyhow::Ok(written)
-    })?;
-    if let Some(draft) = draft {
-        let shown = draft.path.display().to_string();
+        drop(file);
         draft.keep()?;
-        writeln!(out, "Wrote {written} users to {shown}.")?;
-    }
+        Ok(written)
+    })?;
+    writeln!(out, "Wrote {written} users to {}.", path.display())?;
     Ok(())
+}
+
+/// Writes the users; how many they were.
+async fn write(export: &Export, config: &Config, out: &mut dyn Write) -> anyhow::Result<u64> {
+    let db = open(config).await?;
+    let Destination { tenant, .. } = destination(&db, &export.tenant).await?;
+    let written = export_users(&db, &tenant.id, out, Clock::system().now()).await?;
+    db.close().await;
+    Ok(written)
 }
 
 /// A file that has its name only when it is whole.
@@ -74,10 +87,13 @@ impl<'a> Draft<'a> {
         Ok(Self { path, name, file })
     }
 
-    /// Gives it its name.
+    /// Gives it its name, durably.
     fn keep(self) -> anyhow::Result<()> {
-        let kept = self.file.sync_all().and_then(|()| fs::hard_link(&self.name, self.path));
-        kept.with_context(|| format!("--out {}: cannot be written", self.path.display()))
+        let path = self.path;
+        let linked = self.file.sync_all().and_then(|()| fs::hard_link(&self.name, path));
+        drop(self);
+        let kept = linked.and_then(|()| sync_folder(path));
+        kept.with_context(|| format!("--out {}: cannot be written", path.display()))
     }
 }
 

@@ -33,6 +33,13 @@ pub(super) enum User {
     Export(export::Export),
 }
 
+impl User {
+    /// Whether what it writes to standard output is good for nothing without its end.
+    pub(super) const fn is_kept_from_a_pipe(&self) -> bool {
+        matches!(self, Self::Export(export) if export.out.is_none())
+    }
+}
+
 pub(super) fn run(user: &User, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     match user {
         User::Import(import) => import::run(import, global, out),

@@ -1,10 +1,15 @@
 //! `user export`, and that an import is its inverse.
 
+use std::io::pipe;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use vestibule::db::Statement;
 
 use super::{Place, QUICK, people};
 use crate::imported_hashes::HASHES;
+use crate::support::program::{Ended, signal};
 
 #[tokio::test]
 async fn an_export_read_into_another_tenant_is_the_same_users() {
@@ -93,4 +98,49 @@ async fn users_move_also_while_a_server_runs_on_the_same_database() {
     assert_eq!(place.login(&server, "user7", super::PASSWORD).await, 200);
     assert_eq!(place.export().len(), 30);
     server.stop();
+}
+
+#[tokio::test]
+async fn an_export_that_is_stopped_leaves_no_hashes_behind() {
+    let place = Place::new().await;
+    place.write_lines("users.jsonl", &people(0, 3000));
+    place.run_import(&["users.jsonl"]).well();
+    let drafts = || place.folder.names().into_iter().filter(|name| name.starts_with("out.jsonl"));
+    let mut stopped = 0;
+    for name in ["TERM", "INT"].into_iter().cycle().take(10) {
+        let mut command = place.folder.command(&["user", "export", "--tenant", "acme", "--out", "out.jsonl"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let patience = Instant::now() + Duration::from_secs(30);
+        while drafts().next().is_none() {
+            assert!(Instant::now() < patience, "the export does not begin");
+            assert!(child.try_wait().unwrap().is_none_or(|status| status.success()));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        signal(&child, name);
+        let ended = Ended::from(child.wait_with_output().unwrap());
+        if ended.code == Some(0) {
+            std::fs::remove_file(place.folder.path("out.jsonl")).unwrap(); // it was quicker
+        } else {
+            ended.badly(&["--out out.jsonl: stopped before all users were written"]);
+            stopped += 1;
+        }
+        assert_eq!(drafts().collect::<Vec<_>>(), [""; 0]);
+    }
+    assert!(stopped >= 2, "stopped {stopped} times only");
+}
+
+#[tokio::test]
+async fn an_export_whose_reader_leaves_has_failed() {
+    let place = Place::new().await;
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let mut command = place.folder.command(&["user", "export", "--tenant", "acme"]);
+    let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    Ended::from(child.wait_with_output().unwrap()).badly(&["Broken pipe"]);
+    // Of what only says how it went, the end is not needed.
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    let mut command = place.folder.command(&["user", "export", "--tenant", "acme", "--out", "out.jsonl"]);
+    assert!(command.stdout(writer).status().unwrap().success());
+    assert_eq!(place.folder.mode("out.jsonl"), 0o600);
 }
