@@ -1,5 +1,6 @@
 //! The lines that did not go in: on standard error, and all of them in a report that survives the run.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,10 +21,16 @@ const SHOWN: u64 = 20;
 struct Problem<'a> {
     line: u64,
     /// `refused`, or `present` for a user who is there.
-    outcome: &'a str,
-    field: &'a str,
-    reason: &'a str,
+    #[serde(borrow)]
+    outcome: Cow<'a, str>,
+    #[serde(borrow)]
+    field: Cow<'a, str>,
+    #[serde(borrow)]
+    reason: Cow<'a, str>,
 }
+
+/// How each line of a report begins.
+const BEGINNING: &[u8] = br#"{"line":"#;
 
 /// Where problems are told.
 pub(super) struct Report {
@@ -44,12 +51,17 @@ impl Report {
         let mut file = options.open(path).with_context(|| format!("--report {shown}: cannot be written"))?;
         let mut kept = 0;
         let mut reader = BufReader::new(&mut file);
-        let mut line = String::new();
-        while reader.read_line(&mut line).with_context(|| format!("--report {shown}: cannot be read"))? > 0 {
-            let read: Option<Problem> = serde_json::from_str(&line).ok();
+        let mut line = Vec::new();
+        while reader
+            .read_until(b'\n', &mut line)
+            .with_context(|| format!("--report {shown}: cannot be read"))?
+            > 0
+        {
+            let read: Option<Problem> = serde_json::from_slice(&line).ok();
             // The last line of a run that was killed may be half of one.
+            let begun = kept > 0 || line.starts_with(BEGINNING) || BEGINNING.starts_with(&line);
             ensure!(
-                read.is_some() || (kept > 0 && !line.ends_with('\n')),
+                read.is_some() || (begun && !line.ends_with(b"\n")),
                 "--report {shown}: is something else already; name another file"
             );
             if read.is_none_or(|problem| problem.line > done) {
@@ -107,8 +119,8 @@ fn problems(outcome: &Outcome) -> impl Iterator<Item = Problem<'_>> {
     let word = if outcome.present { "present" } else { "refused" };
     outcome.problems.iter().map(move |problem| Problem {
         line: outcome.line,
-        outcome: word,
-        field: &problem.field,
-        reason: &problem.message,
+        outcome: word.into(),
+        field: Cow::Borrowed(&problem.field),
+        reason: Cow::Borrowed(&problem.message),
     })
 }

@@ -168,3 +168,30 @@ async fn a_server_answers_beside_an_import_and_lets_in_who_is_in() {
     assert_eq!(place.users().await, 8001);
     server.stop();
 }
+
+#[tokio::test]
+async fn a_report_is_gone_on_with_whatever_a_line_holds_and_where_its_first_line_is_half_there() {
+    let place = Place::new().await;
+    let lines = lines(2);
+    place.write_lines("users.jsonl", &lines);
+    for half in ["{", "{\"line\":1,\"outcome\":\"ref"] {
+        place.folder.write("report.jsonl", half);
+        let ended = place.run_import(&["users.jsonl", "--report", "report.jsonl", "--dry-run"]);
+        assert!(ended.out.contains("1 refused"), "{ended:?}");
+        let report = std::fs::read_to_string(place.folder.path("report.jsonl")).unwrap();
+        let told: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((&told["line"], &told["field"]), (&json!(1), &json!("status")));
+    }
+    for other in ["{\"name\":", "{\"line\":1}\n", "notes"] {
+        place.folder.write("report.jsonl", other);
+        let ended = place.run_import(&["users.jsonl", "--report", "report.jsonl"]);
+        ended.badly(&["is something else already"]);
+    }
+    place.folder.write("report.jsonl", "");
+    place.run_import(&["users.jsonl", "--report", "report.jsonl"]).badly(&["1 of the lines"]);
+    let escapes = "{\"line\":1,\"outcome\":\"refused\",\"field\":\"a\\\"b\",\"reason\":\"is\\u001b\"}\n";
+    place.folder.write("report.jsonl", escapes);
+    let again = place.run_import(&["users.jsonl", "--report", "report.jsonl"]);
+    assert!(again.out.starts_with("This file has been imported already"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(place.folder.path("report.jsonl")).unwrap(), escapes);
+}
