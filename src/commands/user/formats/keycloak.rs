@@ -13,12 +13,13 @@ use super::Take;
 use crate::imports::parse_keycloak;
 
 pub(super) fn read(source: &mut Source, done: u64, take: &mut Take<'_>) -> anyhow::Result<()> {
-    let mut state = State { budget: source.budget(), done, take, number: None, over: false };
+    let mut state = State { budget: source.budget(), done, take, number: None, twice: false, over: false };
     let reader = BufReader::with_capacity(16 * 1024, source);
     let outcome = Realm(&mut state).deserialize(&mut serde_json::Deserializer::from_reader(reader));
     match (outcome, state.number) {
         _ if state.over => Ok(()),
         (Ok(()), Some(_)) => Ok(()),
+        _ if state.twice => bail!("it has two lists of users; leave one of them"),
         (Ok(()), None) => {
             bail!("it has no users; export the realm with them: kc.sh export --users realm_file")
         }
@@ -39,6 +40,8 @@ struct State<'a, 'b> {
     take: &'a mut Take<'b>,
     /// How many users have been read, once there is a list of them.
     number: Option<u64>,
+    /// There is a second list of them, whose numbers would be the first one's.
+    twice: bool,
     /// Nobody wants more.
     over: bool,
 }
@@ -63,6 +66,10 @@ impl<'de> Visitor<'de> for Realm<'_, '_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         while let Some(key) = entries.next_key::<String>()? {
+            if key == "users" && self.0.number.is_some() {
+                self.0.twice = true;
+                return Err(de::Error::custom("a second list"));
+            }
             if key == "users" {
                 entries.next_value_seed(Users(&mut *self.0))?;
             } else {

@@ -234,6 +234,10 @@ async fn what_is_no_export_of_keycloaks_is_refused_with_its_place() {
         ("[{\"realm\": \"bank\"}]", "line 1, column 1: is not an export of Keycloak's"),
         ("{\"users\": [{\"username\": \"hunter2\"}, {\"username\": ", "behind user 1: is not an export"),
         ("{\"users\": {\"hunter2\": 1}}", "is not an export of Keycloak's"),
+        (
+            "{\"users\": [], \"users\": [{\"username\": \"a\"}]}",
+            "it has two lists of users; leave one of them",
+        ),
     ] {
         place.folder.write("realm.json", text);
         let ended = place.run_import(&["realm.json", "--format", "keycloak"]);
