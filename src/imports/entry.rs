@@ -104,10 +104,20 @@ pub fn parse_value<T: DeserializeOwned>(value: Value) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| explain(&error))
 }
 
+/// The longest path that is repeated, in bytes. All of ours are shorter.
+const MAX_PATH: usize = 128;
+
+/// Whether a path can be one of ours with a slip in it. Others are not repeated: a terminal would obey what is in them,
+/// and where names and values were swapped they are secrets.
+fn is_tellable(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.[]-".contains(&byte);
+    path.len() <= MAX_PATH && path.bytes().all(plain)
+}
+
 /// What is wrong and where, without what was found there: it may be a password in the wrong place.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
     let path = error.path().to_string();
-    let field = if path == "." || path == "?" { "line".to_owned() } else { path };
+    let field = if path == "." || path == "?" || !is_tellable(&path) { "line".to_owned() } else { path };
     let message = error.inner().to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     let problem = match error.inner().classify() {
@@ -160,8 +170,17 @@ mod tests {
             (r#"{"email":"5551234"} {}"#, "line: has something after its object"),
             (r#"["5551234"]"#, "line: must be a JSON object"),
             ("", "line: must be a JSON object"),
+            // Names that a terminal would obey, or that are no slip.
+            (r#"{"\u001b[2J5551234":"a"}"#, "line: is not a field of an import"),
+            (r#"{"customer":{"5551234 and more":"a"}}"#, "line: is not a field of an import"),
+            (r#"{"$2b$12$5551234":"a"}"#, "line: is not a field of an import"),
+            (r#"{"pässwd":"a"}"#, "line: is not a field of an import"),
         ] {
             assert_eq!(problem(text), told);
+        }
+        for (length, field) in [(128, "x".repeat(128)), (129, "line".to_owned())] {
+            let text = format!(r#"{{"{}":1}}"#, "x".repeat(length));
+            assert_eq!(problem(&text), format!("{field}: is not a field of an import"));
         }
     }
 }
