@@ -13,6 +13,7 @@ use uuid::{ContextV7, Uuid};
 
 use crate::clock::Timestamp;
 use crate::db::Value;
+use crate::secrets::random;
 
 /// The longest id, in characters.
 pub const MAX_ID_LENGTH: usize = 64;
@@ -123,9 +124,27 @@ id!(
 );
 
 random_id!(TenantId, TenantKeyId, CustomerId, UserId, OperatorId, AttemptId, ChangeId);
+/// Of a session: no counter, which would take the time from whatever was made last.
+impl SessionId {
+    /// A new id: UUID version 7 whose time is `opened_at` to the millisecond (RFC 9562 §5.7). Whoever has a session's id
+    /// knows by it when it was opened; the rest is random.
+    #[must_use]
+    pub fn at(opened_at: Timestamp) -> Self {
+        let millis = u64::try_from(opened_at.as_millis()).unwrap_or(0);
+        let uuid = uuid::Builder::from_unix_timestamp_millis(millis, &random()).into_uuid();
+        Self(uuid.to_string())
+    }
+
+    /// Before all ids of sessions that were opened at this instant or later.
+    #[must_use]
+    pub fn before(at: Timestamp) -> Self {
+        Self(EventId::before(at).0)
+    }
+}
+
 // Users and customers who come by the thousand only: in the order of nothing each would dirty pages of its own in
 // every index.
-ordered_id!(SessionId, EventId, UserId, CustomerId);
+ordered_id!(EventId, UserId, CustomerId);
 
 impl EventId {
     /// No event's id, and before all that are made at this instant or later.
@@ -200,7 +219,10 @@ mod tests {
         let id = SessionId::at(Timestamp::from_millis(1_773_694_172_123));
         let uuid = Uuid::parse_str(id.as_str()).unwrap();
         assert_eq!(uuid.get_version_num(), 7);
-        assert_eq!(uuid.get_timestamp().unwrap().to_unix().0, 1_773_694_172);
+        assert_eq!(uuid.get_timestamp().unwrap().to_unix(), (1_773_694_172, 123_000_000));
+        // Whatever was made before it.
+        let later = EventId::at(Timestamp::from_millis(1_773_694_999_000));
+        assert!(SessionId::at(Timestamp::from_millis(1_773_694_172_124)).as_str() < later.as_str());
     }
 
     #[test]

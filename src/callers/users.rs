@@ -59,7 +59,11 @@ impl LeavingCaller {
 
     /// The same caller, if the session is alive and the token in time.
     pub fn alive(self) -> Result<UserCaller, Error> {
-        if self.authenticated.ending.is_some() || !self.authenticated.in_time {
+        // The token is well signed and of this very session, so its holder may know how it ended.
+        if let Some((at, reason)) = self.authenticated.ending {
+            return Err(Error::SessionEnded { at, reason });
+        }
+        if !self.authenticated.in_time {
             return Err(Error::Token(TokenProblem::Invalid));
         }
         Ok(self.whatever_its_state())

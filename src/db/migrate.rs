@@ -34,6 +34,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "foundation", sql: include_str!("../../migrations/0001_foundation.sql") },
     Migration { version: 2, name: "directory", sql: include_str!("../../migrations/0002_directory.sql") },
+    Migration { version: 3, name: "sessions", sql: include_str!("../../migrations/0003_sessions.sql") },
 ];
 
 const BUSY_TABLE: &str = "with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, \

@@ -41,6 +41,15 @@ impl Error {
                 "The access token is not one of ours, has expired, or its session has ended. Log in again.",
             ),
             (
+                Self::SessionEnded { at: lock, reason: "logout".to_owned() },
+                "The token's session has ended: `endReason` says why, by one word of a closed list, and `endedAt` since when. Only the holder of a well-signed token of that very session is told. Log in again.",
+            ),
+            (
+                Self::RefreshToken,
+                "The refresh token is not one of ours, is not this device's, or its session is no more. One answer for \
+                 all. Log in again.",
+            ),
+            (
                 Self::BackendKey,
                 "The call needs a backend key and came without a good one: unknown, wrong, expired, revoked, or of a \
                  tenant that is not active. One answer for all.",
@@ -69,6 +78,11 @@ impl Error {
                 Self::conflict("email", "is taken; choose another"),
                 "What is asked for contradicts what is there: a name that is taken, a status that does not allow it. \
                  Nothing was changed.",
+            ),
+            (
+                Self::SessionLimit { most: 10 },
+                "The password was right, and the user has as many sessions as the tenant allows at a time (`maxSessions`, \
+                 with `sessionLimitAction` `refuse`). Nothing was changed.",
             ),
             (Self::TooLarge { limit: 16_384 }, "The body is over the limit: 16 KiB for a login."),
             (

@@ -55,6 +55,15 @@ pub enum Error {
     /// No access token, or one that is not (or no longer) good.
     #[error("Authentication required")]
     Token(TokenProblem),
+    /// A well-signed token of a session that has ended: its holder may know why.
+    #[error("Session ended")]
+    SessionEnded { at: Timestamp, reason: String },
+    /// A refresh token that is not ours, or comes from another device: one answer for all.
+    #[error("Refresh failed")]
+    RefreshToken,
+    /// The user has as many sessions as the tenant allows, and the tenant refuses one more.
+    #[error("Session limit reached")]
+    SessionLimit { most: i64 },
     /// No backend key, or one that is not (or no longer) good: one answer for all (R045).
     #[error("Backend key required")]
     BackendKey,
@@ -159,6 +168,8 @@ impl Error {
             Self::Malformed(_) => (400, "MALFORMED_REQUEST"),
             Self::Authentication { .. } | Self::Locked { .. } => (401, "AUTHENTICATION"),
             Self::Token(_) => (401, "TOKEN"),
+            Self::SessionEnded { .. } => (401, "SESSION_ENDED"),
+            Self::RefreshToken => (401, "REFRESH_TOKEN"),
             Self::BackendKey => (401, "BACKEND_KEY"),
             Self::Tenant(_) => (403, "TENANT"),
             Self::Forbidden { .. } => (403, "FORBIDDEN"),
@@ -166,6 +177,7 @@ impl Error {
             Self::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED"),
             Self::Timeout => (408, "REQUEST_TIMEOUT"),
             Self::Conflict(_) => (409, "CONFLICT"),
+            Self::SessionLimit { .. } => (409, "SESSION_LIMIT"),
             Self::TooLarge { .. } => (413, "PAYLOAD_TOO_LARGE"),
             Self::MediaType => (415, "UNSUPPORTED_MEDIA_TYPE"),
             Self::Internal(_) => (500, "INTERNAL"),
@@ -188,7 +200,9 @@ impl Error {
     #[must_use]
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
-            Self::Token(TokenProblem::Invalid) => Some("Bearer error=\"invalid_token\""),
+            Self::Token(TokenProblem::Invalid) | Self::SessionEnded { .. } | Self::RefreshToken => {
+                Some("Bearer error=\"invalid_token\"")
+            }
             Self::Token(TokenProblem::Missing) | Self::Authentication { .. } | Self::Locked { .. } => {
                 Some("Bearer")
             }
@@ -212,6 +226,12 @@ impl Error {
                 "attempts": null, "maxAttempts": MAX_ATTEMPTS, "lockoutTime": until.to_string(),
                 "lockoutDuration": format!("{LOCKOUT_MINUTES} minutes"),
             }),
+            Self::SessionEnded { at, reason } => {
+                let mut value = self.explanation();
+                value["endedAt"] = json!(at.to_string());
+                value["endReason"] = json!(reason);
+                value
+            }
             _ => self.explanation(),
         };
         let mut data = Map::new();
@@ -258,6 +278,19 @@ impl Error {
                 "The access token is not valid, has expired, or its session has ended.".to_owned(),
                 Some("Authorization"),
                 "Log in again.",
+            ),
+            Self::SessionEnded { .. } => (
+                "The session has ended; endReason says why.".to_owned(),
+                Some("Authorization"),
+                "Log in again.",
+            ),
+            Self::RefreshToken => {
+                ("The refresh token is not valid here.".to_owned(), Some("refreshToken"), "Log in again.")
+            }
+            Self::SessionLimit { most } => (
+                format!("The user has {most} sessions already, as many as the tenant allows."),
+                None,
+                "Log out of one of them, on this device or another, and log in again.",
             ),
             Self::Tenant(_) => (
                 "The tenant is unknown or not active, its credentials do not fit, or this origin is not \

@@ -38,6 +38,22 @@ impl EventName {
             Self::AuthnPasswordChangeFail => "A change of a password failed; the reason says why.",
             Self::AuthnPasswordResetRequest => "Somebody asked for a secret that sets a new password.",
             Self::SessionExpired => "A session was ended; the reason says why.",
+            Self::SessionsEnded => {
+                "Sessions were ended together: all of a user or the tenant, or all that a search finds."
+            }
+            Self::SessionNetworkChanged => {
+                "A session was refreshed from a network it was not used from before."
+            }
+            Self::DeviceForgotten => "A user's device was forgotten, and its sessions ended.",
+            Self::AuthnTokenReuse => {
+                "A refresh token that was used up came again, outside of the grace: its session was ended."
+            }
+            Self::AuthnRefreshFail => {
+                "A refresh token that holds was refused; the reason says why. What does not hold leaves no event."
+            }
+            Self::StoreRolledBack => {
+                "A refresh token is ahead of its session's row: the database has lost what it had acknowledged."
+            }
             Self::CustomerCreated => "A customer was made.",
             Self::CustomerUpdated => "A customer's data are other ones.",
             Self::CustomerStatusChanged => "A customer was suspended, resumed or closed.",
@@ -80,7 +96,27 @@ impl EventName {
                 ("validSeconds", "How long the secret is good."),
                 ("passwordRemoved", "Whether the password was taken away with it."),
             ],
-            Self::SessionExpired => &[("family", "The session's family."), ("endedAt", "When it ended.")],
+            Self::SessionExpired => &[
+                ("family", "The session's family."),
+                ("endedAt", "When it ended, where that was not now."),
+                ("rule", "The rule or setting that ended it, with its value."),
+                ("operationId", "The operation that ended it together with others."),
+                ("generation", "How often it had been refreshed, and the login."),
+            ],
+            Self::SessionsEnded => &[
+                ("of", "`user`, `tenant`, or `search`."),
+                ("kept", "Whether the session in which it was asked for lives on."),
+                ("operationId", "The operation's id."),
+                ("state", "`started` or `finished`."),
+                ("ended", "How many sessions it has ended."),
+                ("filter", "The names of what was searched by, not what was searched for."),
+            ],
+            Self::SessionNetworkChanged => &[("known", "How many networks it was used from before.")],
+            Self::AuthnTokenReuse | Self::StoreRolledBack => &[
+                ("generation", "Which of the session's refresh tokens came, counted from 1."),
+                ("current", "Which one the session's row has."),
+            ],
+            Self::AuthnRefreshFail => &[("generation", "Which of the session's refresh tokens came.")],
             Self::CustomerCreated => {
                 &[("kind", "`individual` or `organization`."), ("status", "Its status.")]
             }
@@ -88,7 +124,7 @@ impl EventName {
             Self::CustomerStatusChanged | Self::UserStatusChanged | Self::PrivilegePermissionsChanged => {
                 &[BEFORE, AFTER, NOTE]
             }
-            Self::CustomerErased | Self::UserErased => &[],
+            Self::CustomerErased | Self::UserErased | Self::DeviceForgotten => &[],
             Self::UserCreated => &[("kind", "`customer` or `staff`."), ("roles", "The user's roles.")],
             Self::UsersImported => &[
                 ("file", "SHA-256 of the file; null for standard input."),

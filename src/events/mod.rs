@@ -10,6 +10,7 @@ pub mod store;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::clock::Timestamp;
 use crate::ids::{CustomerId, OperatorId, SessionId, TenantKeyId, UserId};
 use crate::secrets::sha256;
 use crate::users::{User, UserKind};
@@ -25,10 +26,15 @@ pub enum EventName {
     AuthnLoginFail,
     AuthnLoginLock,
     AuthnLoginNewDevice,
+    AuthnTokenReuse,
+    AuthnRefreshFail,
     AuthnPasswordChange,
     AuthnPasswordChangeFail,
     AuthnPasswordResetRequest,
     SessionExpired,
+    SessionsEnded,
+    SessionNetworkChanged,
+    DeviceForgotten,
     CustomerCreated,
     CustomerUpdated,
     CustomerStatusChanged,
@@ -49,20 +55,26 @@ pub enum EventName {
     SigningKeyRetired,
     OperatorCreated,
     OperatorRevoked,
+    StoreRolledBack,
     RefusalsSummary,
 }
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 35] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginLock,
         Self::AuthnLoginNewDevice,
+        Self::AuthnTokenReuse,
+        Self::AuthnRefreshFail,
         Self::AuthnPasswordChange,
         Self::AuthnPasswordChangeFail,
         Self::AuthnPasswordResetRequest,
         Self::SessionExpired,
+        Self::SessionsEnded,
+        Self::SessionNetworkChanged,
+        Self::DeviceForgotten,
         Self::CustomerCreated,
         Self::CustomerUpdated,
         Self::CustomerStatusChanged,
@@ -83,6 +95,7 @@ impl EventName {
         Self::SigningKeyRetired,
         Self::OperatorCreated,
         Self::OperatorRevoked,
+        Self::StoreRolledBack,
         Self::RefusalsSummary,
     ];
 
@@ -100,10 +113,15 @@ impl EventName {
             Self::AuthnLoginFail => "authn_login_fail",
             Self::AuthnLoginLock => "authn_login_lock",
             Self::AuthnLoginNewDevice => "authn_login_new_device",
+            Self::AuthnTokenReuse => "authn_token_reuse",
+            Self::AuthnRefreshFail => "authn_refresh_fail",
             Self::AuthnPasswordChange => "authn_password_change",
             Self::AuthnPasswordChangeFail => "authn_password_change_fail",
             Self::AuthnPasswordResetRequest => "authn_password_reset_request",
             Self::SessionExpired => "session_expired",
+            Self::SessionsEnded => "sessions_ended",
+            Self::SessionNetworkChanged => "session_network_changed",
+            Self::DeviceForgotten => "device_forgotten",
             Self::CustomerCreated => "customer_created",
             Self::CustomerUpdated => "customer_updated",
             Self::CustomerStatusChanged => "customer_status_changed",
@@ -124,6 +142,7 @@ impl EventName {
             Self::SigningKeyRetired => "signing_key_retired",
             Self::OperatorCreated => "operator_created",
             Self::OperatorRevoked => "operator_revoked",
+            Self::StoreRolledBack => "store_rolled_back",
             Self::RefusalsSummary => "input_refusals_summary",
         }
     }
@@ -133,6 +152,9 @@ impl EventName {
             Self::AuthnLoginFail
             | Self::AuthnLoginLock
             | Self::AuthnPasswordChangeFail
+            | Self::AuthnTokenReuse
+            | Self::AuthnRefreshFail
+            | Self::StoreRolledBack
             | Self::RefusalsSummary => "failure",
             _ => "success",
         }
@@ -205,6 +227,49 @@ pub struct Event<'a> {
     pub client: Option<&'a Client>,
     /// What else belongs to this kind of event; nothing personal, nothing secret.
     pub details: Value,
+    /// Which sessions that lived it has ended: whoever verifies access tokens by themselves is told. `None` where it
+    /// ended none, and where they had ended before.
+    pub ends: Option<Ends<'a>>,
+}
+
+/// What an event has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends<'a> {
+    /// The event's session.
+    Session,
+    /// All of the event's user that were opened at or before `until`, but for one.
+    User { until: Timestamp, but: Option<&'a SessionId> },
+    /// All of the users of the event's customer that were opened at or before `until`.
+    Customer { until: Timestamp },
+    /// All of the tenant that were opened at or before `until`.
+    Tenant { until: Timestamp },
+}
+
+impl<'a> Ends<'a> {
+    /// The word in the `ends` column.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::User { .. } => "user",
+            Self::Customer { .. } => "customer",
+            Self::Tenant { .. } => "tenant",
+        }
+    }
+
+    const fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Session => None,
+            Self::User { until, .. } | Self::Customer { until } | Self::Tenant { until } => Some(until),
+        }
+    }
+
+    const fn but(self) -> Option<&'a SessionId> {
+        match self {
+            Self::User { but, .. } => but,
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Event<'a> {
@@ -222,6 +287,7 @@ impl<'a> Event<'a> {
             note: None,
             client: None,
             details,
+            ends: None,
         }
     }
 

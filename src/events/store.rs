@@ -9,13 +9,13 @@ use crate::ids::{ChangeId, CustomerId, EventId, TenantId, UserId};
 use crate::secrets::random;
 use crate::throttles::{Subject, dead_before};
 
-use super::{Event, EventName, personal_digest};
+use super::{Ends, Event, EventName, personal_digest};
 
 /// The columns that [`bind_event`] binds, in its order.
 macro_rules! insert_into_events {
     () => {
         "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, \
-         session_id, reason, request_id, details, personal, personal_digest, salt) "
+         session_id, reason, request_id, details, personal, personal_digest, salt, ends, ends_until, ends_not) "
     };
 }
 
@@ -24,7 +24,11 @@ macro_rules! event_parameters {
         event_parameters!("$13")
     };
     ($details:literal) => {
-        concat!("$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ", $details, ", $14, $15, $16")
+        concat!(
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ",
+            $details,
+            ", $14, $15, $16, $17, $18, $19"
+        )
     };
 }
 
@@ -53,7 +57,7 @@ pub fn insert_if_locked(
             insert_into_events!(),
             "select ",
             event_parameters!(),
-            " from throttles where tenant_id = $1 and subject = $17 and change_id = $18 and locked_until is not null",
+            " from throttles where tenant_id = $1 and subject = $20 and change_id = $21 and locked_until is not null",
         )),
         tenant,
         event,
@@ -78,10 +82,10 @@ pub fn insert_if_dead_attempts_locked(
             insert_into_events!(),
             "select ",
             event_parameters!(),
-            " from throttles t where t.tenant_id = $1 and t.subject = $17 and t.change_id = $18 \
+            " from throttles t where t.tenant_id = $1 and t.subject = $20 and t.change_id = $21 \
              and t.locked_until is not null and t.failures - \
-             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $17 and a.reserved_at < $19) \
-             < $20",
+             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $20 and a.reserved_at < $22) \
+             < $23",
         )),
         tenant,
         event,
@@ -110,9 +114,9 @@ pub fn insert_if_device_is_new(
             "select ",
             event_parameters!(
                 "case when exists (select 1 from devices o where o.tenant_id = $1 and o.user_id = $8 \
-                 and o.device_id <> d.device_id) then $17 else $13 end"
+                 and o.device_id <> d.device_id) then $20 else $13 end"
             ),
-            " from devices d where d.tenant_id = $1 and d.user_id = $8 and d.device_id = $18 and d.change_id = $19",
+            " from devices d where d.tenant_id = $1 and d.user_id = $8 and d.device_id = $21 and d.change_id = $22",
         )),
         tenant,
         event,
@@ -120,6 +124,31 @@ pub fn insert_if_device_is_new(
     )
     .bind(others.to_string())
     .bind(device)
+    .bind(change)
+}
+
+/// Writes an event for each of a user's sessions that the same change has ended. The event is of no session itself; its
+/// id is theirs but for a number behind it.
+#[must_use]
+pub fn insert_for_ended_sessions(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    user: &UserId,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, s.user_id, s.customer_id, s.id, \
+             $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
+             where s.tenant_id = $1 and s.user_id = $20 and s.change_id = $21",
+        )),
+        tenant,
+        event,
+        now,
+    )
+    .bind(user)
     .bind(change)
 }
 
@@ -192,6 +221,9 @@ fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: T
         .bind(personal)
         .bind(digest.as_ref().map(<[u8; 32]>::as_slice))
         .bind(salt.as_slice())
+        .bind(event.ends.map(Ends::as_str))
+        .bind(event.ends.and_then(Ends::until))
+        .bind(event.ends.and_then(Ends::but))
 }
 
 /// The next events without a number of all tenants, `most` at most, those after the id `after`: their ids and

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::customers::{self, CustomerMove, CustomerRecord, CustomerStatus};
 use crate::db::{Change, Database, Statement};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::ids::CustomerId;
 use crate::password_resets;
 
@@ -94,6 +94,7 @@ pub(super) fn move_statements(
 ) -> Vec<Statement> {
     let event = Event {
         details: json!({ "before": customer.status.as_str(), "after": status.as_str() }),
+        ends: status.ends_sessions_as().map(|_| Ends::Customer { until: now }),
         ..deed.customer_event(EventName::CustomerStatusChanged, &customer.id)
     };
     let mut statements = vec![customers::store::set_status(deed.tenant, customer, status, now)];

@@ -9,15 +9,16 @@ use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::Change;
 use crate::error::Error;
-use crate::events::{self, Actor, Event, EventName};
+use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::{AttemptId, ChangeId};
 use crate::password_resets;
 use crate::passwords::{PasswordHash, Presence, Ticket, normalise};
-use crate::sessions::{self, EndReason, Session};
+use crate::sessions::{EndReason, Session};
 use crate::tenants::Tenant;
 use crate::throttles::Subject;
 use crate::users::{self, User};
 
+use super::end_sessions::end_newer_sessions;
 use super::new_password::{check_new_password, hash_new, ticket};
 use super::password_attempt::{PasswordAttempt, tells_of_the_hash};
 use super::password_owner::{self, By};
@@ -125,17 +126,12 @@ impl Changing {
             session: Some(&session.id),
             client: Some(client),
             details: json!({ "family": user.family().as_str() }),
+            ends: Some(Ends::User { until: now, but: Some(&session.id) }),
             ..Event::new(EventName::AuthnPasswordChange, Actor::of(user))
         };
         Change::new()
             .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
-            .with(sessions::store::end_newer(
-                &tenant.id,
-                &user.id,
-                Some(&session.id),
-                EndReason::PasswordChanged,
-                now,
-            ))
+            .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
             .with(password_resets::store::delete_of(&tenant.id, &user.id))
             .with_all(self.attempt().success(&ChangeId::random(), now))
             .with(events::store::insert(&tenant.id, &event, now))

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::ids::{EventId, TenantId};
 use crate::tenants::deletion::{self, Deletion};
 use crate::tenants::{self, TenantDetails, TenantName, TenantStatus};
@@ -32,6 +32,7 @@ pub async fn delete_tenant(
     }
     let event = Event {
         details: json!({ "to": TenantStatus::Deleted.as_str(), "slug": before.slug }),
+        ends: Some(Ends::Tenant { until: now }),
         ..author.event(EventName::TenantStatusChanged)
     };
     let change = Change::new()

@@ -1,4 +1,4 @@
-//! A logout: the session ends, once, whoever asks how often.
+//! One session ends, once, whoever asks how often.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
-use crate::events::{self, Actor, Event, EventName};
+use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::ChangeId;
 use crate::sessions::{self, EndReason, Session};
 use crate::tenants::Tenant;
@@ -22,23 +22,65 @@ pub struct Ended {
     pub reason: String,
 }
 
-/// Ends one of a user's sessions at the user's wish. One that has ended already, in whatever way, keeps
-/// its first ending, which is written down: what was answered as ended never lives again.
+/// Who ends a session, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending<'a> {
+    pub actor: Actor<'a>,
+    pub reason: EndReason,
+    /// From where; `None` for what no request did.
+    pub client: Option<&'a Client>,
+    /// The rule or setting by which it ends, with its value; `None` where somebody wanted it so.
+    pub rule: Option<&'a str>,
+    /// Why, in free text of whoever wanted it.
+    pub note: Option<&'a str>,
+}
+
+impl<'a> Ending<'a> {
+    /// A user's own logout.
+    #[must_use]
+    pub const fn logout(user: &'a User, client: &'a Client) -> Self {
+        let (actor, reason) = (Actor::of(user), EndReason::Logout);
+        Self { actor, reason, client: Some(client), rule: None, note: None }
+    }
+}
+
+/// Ends a user's session. One that has ended already, in whatever way, keeps its first ending, which is written down:
+/// what was answered as ended never lives again.
 pub async fn end_session(
     app: &App,
     tenant: &Tenant,
     user: &User,
     session: &Session,
-    client: &Client,
+    wanted: &Ending<'_>,
 ) -> Result<Ended, Error> {
     let now = app.clock.now();
-    let ending = session.ending(tenant, user, now);
-    let (at, reason) = ending.unwrap_or_else(|| (now, EndReason::Logout.as_str().to_owned()));
-    let ended = Ended { at, reason };
-    if session.ended_at.is_some() {
-        return Ok(ended);
+    if let (Some(at), Some(reason)) = (session.ended_at, &session.end_reason) {
+        return Ok(Ended { at, reason: reason.clone() });
     }
-    match app.db.apply(end(tenant, user, session, &ended, client, now)).await {
+    let before = session.ending(tenant, user, now);
+    let (at, reason) = before.clone().unwrap_or_else(|| (now, wanted.reason.as_str().to_owned()));
+    let ended = Ended { at, reason };
+    let wanted_event = Event {
+        ends: Some(Ends::Session),
+        note: wanted.note,
+        ..Event::new(EventName::SessionExpired, wanted.actor)
+    };
+    // What ended it before was not the caller's deed, who only had it written down.
+    let event = before.map_or(wanted_event, |_| Event::new(EventName::SessionExpired, Actor::System));
+    let rule = wanted.rule.filter(|_| ended.reason == wanted.reason.as_str());
+    let event = Event {
+        user: Some(&user.id),
+        customer: Some(&session.customer_id),
+        session: Some(&session.id),
+        reason: Some(&ended.reason),
+        client: wanted.client,
+        details: json!({ "family": session.family.as_str(), "endedAt": ended.at.to_string(), "rule": rule }),
+        ..event
+    };
+    let change = Change::new()
+        .with(sessions::store::end(&tenant.id, &session.id, ended.at, &ended.reason, &ChangeId::random()))
+        .with(events::store::insert(&tenant.id, &event, now));
+    match app.db.apply(change).await {
         Ok(_) => Ok(ended),
         // Another call was first: its ending is the session's.
         Err(DbError::Refused("session")) => {
@@ -49,27 +91,4 @@ pub async fn end_session(
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn end(
-    tenant: &Tenant,
-    user: &User,
-    session: &Session,
-    ended: &Ended,
-    client: &Client,
-    now: Timestamp,
-) -> Change {
-    // What ended it before was not this user's deed, who only had it written down.
-    let actor = if ended.reason == EndReason::Logout.as_str() { Actor::of(user) } else { Actor::System };
-    let event = Event {
-        user: Some(&user.id),
-        session: Some(&session.id),
-        reason: Some(&ended.reason),
-        client: Some(client),
-        details: json!({ "family": session.family.as_str(), "endedAt": ended.at.to_string() }),
-        ..Event::new(EventName::SessionExpired, actor)
-    };
-    Change::new()
-        .with(sessions::store::end(&tenant.id, &session.id, ended.at, &ended.reason, &ChangeId::random()))
-        .with(events::store::insert(&tenant.id, &event, now))
 }

@@ -5,16 +5,17 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, Statement};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::ids::UserId;
 use crate::password_resets;
-use crate::sessions::{self, EndReason};
+use crate::sessions::EndReason;
 use crate::users;
 use crate::users::UserStatus;
 use crate::users::directory::{UserMove, UserRecord};
 
 use super::Deed;
 use super::change_user::keep_an_admin;
+use super::end_sessions::end_newer_sessions;
 use super::records::{TRIES, contended, get_user, settle};
 
 /// Moves a user to another status, and answers the user as they are then. Where they are there already nothing
@@ -52,12 +53,12 @@ pub(super) fn move_statements(
     }
     let event = Event {
         details: json!({ "before": user.status.as_str(), "after": status.as_str() }),
+        ends: (status != UserStatus::Active).then_some(Ends::User { until: now, but: None }),
         ..deed.user_event(EventName::UserStatusChanged, &user.id, &user.customer_id)
     };
     statements.push(users::directory::store::set_status(deed.tenant, &user.id, user.revision, status, now));
     if status != UserStatus::Active {
-        let (tenant, reason) = (deed.tenant, EndReason::UserDisabled);
-        statements.push(sessions::store::end_newer(tenant, &user.id, None, reason, now));
+        statements.extend(end_newer_sessions(deed.tenant, &event, EndReason::UserDisabled, now));
         // A secret that is out would open what a later resumption opens again.
         statements.push(password_resets::store::delete_of(deed.tenant, &user.id));
     }

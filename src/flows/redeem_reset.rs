@@ -8,18 +8,19 @@ use crate::client::{Client, WebOrigin};
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError, Statement};
 use crate::error::{Error, TenantProblem};
-use crate::events::{self, Actor, Event, EventName};
+use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, secret_digest};
 use crate::password_rules::KnownWords;
 use crate::passwords::Presence;
-use crate::sessions::{self, EndReason};
+use crate::sessions::EndReason;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
 use crate::throttles::{self, Subject};
 use crate::users;
 use crate::users::store::user_columns;
 
+use super::end_sessions::end_newer_sessions;
 use super::new_password::{check_breached, check_rules, hash_new};
 use super::password_owner::{PasswordOwner, owner_columns};
 
@@ -77,11 +78,12 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
         client: Some(&client),
         reason: Some("reset_secret"),
         details: json!({ "family": owner.user.family().as_str() }),
+        ends: Some(Ends::User { until: now, but: None }),
         ..Event::new(EventName::AuthnPasswordChange, Actor::of(&owner.user))
     };
     let change = Change::new()
         .with(users::store::redeem_password(&tenant.id, user, &hash, now))
-        .with(sessions::store::end_newer(&tenant.id, user, None, EndReason::PasswordChanged, now))
+        .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::spend(&tenant.id, &digest, user, now))
         .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

@@ -7,16 +7,17 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets;
 use crate::passwords::Presence;
-use crate::sessions::{self, EndReason};
+use crate::sessions::EndReason;
 use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users;
 
 use super::Deed;
+use super::end_sessions::end_newer_sessions;
 use super::new_password::{check_new_password, hash_new};
 use super::password_owner::{self, By};
 
@@ -44,11 +45,12 @@ pub async fn set_password(
     let now = app.clock.now();
     let event = Event {
         details: json!({ "family": owner.user.family().as_str() }),
+        ends: Some(Ends::User { until: now, but: None }),
         ..deed.user_event(EventName::AuthnPasswordChange, &user, &owner.user.customer_id)
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))
-        .with(sessions::store::end_newer(&tenant.id, &user, None, EndReason::PasswordChanged, now))
+        .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::delete_of(&tenant.id, &user))
         .with(throttles::store::clear(&tenant.id, &Subject::user(&user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

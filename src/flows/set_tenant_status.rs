@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError, Statement};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::tenants::{self, TenantDetails, TenantName, TenantStatus};
 
 use super::get_tenant::is_deleted;
@@ -54,6 +54,7 @@ async fn set(
         if to == TenantStatus::Suspended { tenants::store::suspend } else { tenants::store::resume };
     let event = Event {
         details: json!({ "to": to.as_str(), "note": reason }),
+        ends: (to == TenantStatus::Suspended).then_some(Ends::Tenant { until: now }),
         ..author.event(EventName::TenantStatusChanged)
     };
     let change =

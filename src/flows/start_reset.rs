@@ -8,15 +8,16 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
-use crate::events::{self, Event, EventName};
+use crate::events::{self, Ends, Event, EventName};
 use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, new_secret, secret_digest};
-use crate::sessions::{self, EndReason};
+use crate::sessions::EndReason;
 use crate::tenants::Tenant;
 use crate::throttles::{self, Subject};
 use crate::users::{self, LoginName};
 
 use super::Deed;
+use super::end_sessions::end_newer_sessions;
 use super::password_owner::{self, By, PasswordOwner};
 
 /// A reset secret: the one moment it is known.
@@ -76,11 +77,12 @@ pub async fn reset_login(
     let digest = secret_digest(&started.secret);
     let event = Event {
         details: json!({ "validSeconds": valid_seconds, "passwordRemoved": true }),
+        ends: Some(Ends::User { until: now, but: None }),
         ..deed.user_event(EventName::AuthnPasswordResetRequest, user, &owner.user.customer_id)
     };
     let change = Change::new()
         .with(users::store::set_password(&tenant.id, user, None, now))
-        .with(sessions::store::end_newer(&tenant.id, user, None, EndReason::PasswordChanged, now))
+        .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::insert(&tenant.id, &digest, Some(user), started.expires_at, now))
         .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));

@@ -247,15 +247,20 @@ fn is_login(operation: &Operation, path: &str) -> bool {
 /// (409; a password's 401 and 403) their handlers name by its status.
 fn add_errors(operation: &mut Operation, path: &str) {
     let named = |status: &str| operation.responses.responses.contains_key(status);
-    let password = is_login(operation, path) || named("401");
+    let login = is_login(operation, path);
+    let password = login || named("401");
+    let refresh = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("refreshSession"));
     let body = operation.request_body.is_some();
     let (token, backend) = (asks_for(operation, "accessToken"), asks_for(operation, "backendKey"));
     let operator = asks_for(operation, "operatorToken");
     let conflict = named("409");
-    let tenant = is_login(operation, path) || token || backend || named("403");
+    let tenant = login || refresh || token || backend || named("403");
     let applies = |error: &Error| match error {
         Error::Authentication { .. } | Error::Locked { .. } => password,
         Error::Token(_) => token || operator,
+        Error::SessionEnded { .. } => token || refresh,
+        Error::RefreshToken => refresh,
+        Error::SessionLimit { .. } => login,
         Error::BackendKey => backend,
         Error::Tenant(_) => tenant,
         Error::Forbidden { .. } => token && backend,
@@ -308,6 +313,8 @@ fn error_schema() -> RefOr<utoipa::openapi::Schema> {
         .property("maxAttempts", ObjectBuilder::new().schema_type(Type::Integer))
         .property("lockoutTime", ObjectBuilder::new().schema_type(nullable(Type::String)))
         .property("lockoutDuration", string())
+        .property("endedAt", string())
+        .property("endReason", string())
         .property("errors", utoipa::openapi::ArrayBuilder::new().items(field_error_schema()))
         .property("error", string())
         .property("details", string())

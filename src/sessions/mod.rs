@@ -13,28 +13,108 @@ use crate::users::User;
 /// Why a session ended: one closed list, in the database, the API and the events alike.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EndReason {
+    /// The user logged out: of this session, of the others, or everywhere.
     Logout,
+    /// It was not refreshed for as long as the tenant lets sessions idle.
     ExpiredIdle,
+    /// It was as old as the tenant lets sessions become.
     ExpiredAbsolute,
-    TenantSuspended,
-    UserDisabled,
-    CustomerSuspended,
-    CustomerClosed,
+    /// The user logged in again on the same device, and the tenant has one session a device.
+    Replaced,
+    /// The user logged in once more than the tenant allows at a time, and this was the oldest.
+    Limit,
+    /// A refresh token that was used up came again: somebody else may have it.
+    RefreshReuse,
+    /// The user's password was changed, reset or taken away.
     PasswordChanged,
+    /// Its device was forgotten.
+    DeviceForgotten,
+    /// The user was suspended, closed or erased.
+    UserDisabled,
+    /// The user's customer was suspended.
+    CustomerSuspended,
+    /// The user's customer was closed.
+    CustomerClosed,
+    /// The tenant key that opened it was revoked or has expired.
+    TenantKeyRevoked,
+    /// The tenant was suspended.
+    TenantSuspended,
+    /// One of the tenant's staff ended it.
+    EndedByStaff,
+    /// A backend of the tenant's ended it.
+    EndedByBackend,
+    /// An operator of Vestibule ended it.
+    EndedByOperator,
 }
 
 impl EndReason {
+    /// All of them, in the order of their docs.
+    pub const ALL: [Self; 16] = [
+        Self::Logout,
+        Self::ExpiredIdle,
+        Self::ExpiredAbsolute,
+        Self::Replaced,
+        Self::Limit,
+        Self::RefreshReuse,
+        Self::PasswordChanged,
+        Self::DeviceForgotten,
+        Self::UserDisabled,
+        Self::CustomerSuspended,
+        Self::CustomerClosed,
+        Self::TenantKeyRevoked,
+        Self::TenantSuspended,
+        Self::EndedByStaff,
+        Self::EndedByBackend,
+        Self::EndedByOperator,
+    ];
+
+    /// The stable code in answers, events and the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
             Self::ExpiredIdle => "expired_idle",
             Self::ExpiredAbsolute => "expired_absolute",
-            Self::TenantSuspended => "tenant_suspended",
+            Self::Replaced => "replaced",
+            Self::Limit => "limit",
+            Self::RefreshReuse => "refresh_reuse",
+            Self::PasswordChanged => "password_changed",
+            Self::DeviceForgotten => "device_forgotten",
             Self::UserDisabled => "user_disabled",
             Self::CustomerSuspended => "customer_suspended",
             Self::CustomerClosed => "customer_closed",
-            Self::PasswordChanged => "password_changed",
+            Self::TenantKeyRevoked => "tenant_key_revoked",
+            Self::TenantSuspended => "tenant_suspended",
+            Self::EndedByStaff => "ended_by_staff",
+            Self::EndedByBackend => "ended_by_backend",
+            Self::EndedByOperator => "ended_by_operator",
+        }
+    }
+
+    /// What it means.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Logout => "The user logged out: of this session, of the others, or everywhere.",
+            Self::ExpiredIdle => "It was not refreshed for as long as the tenant lets sessions idle.",
+            Self::ExpiredAbsolute => "It was as old as the tenant lets sessions become.",
+            Self::Replaced => {
+                "The user logged in again on the same device, and the tenant has one session a device."
+            }
+            Self::Limit => {
+                "The user logged in once more than the tenant allows at a time, and this was the oldest."
+            }
+            Self::RefreshReuse => "A refresh token that was used up came again: somebody else may have it.",
+            Self::PasswordChanged => "The user's password was changed, reset or taken away.",
+            Self::DeviceForgotten => "Its device was forgotten.",
+            Self::UserDisabled => "The user was suspended, closed or erased.",
+            Self::CustomerSuspended => "The user's customer was suspended.",
+            Self::CustomerClosed => "The user's customer was closed.",
+            Self::TenantKeyRevoked => "The tenant key that opened it was revoked or has expired.",
+            Self::TenantSuspended => "The tenant was suspended.",
+            Self::EndedByStaff => "One of the tenant's staff ended it.",
+            Self::EndedByBackend => "A backend of the tenant's ended it.",
+            Self::EndedByOperator => "An operator of Vestibule ended it.",
         }
     }
 }
@@ -50,8 +130,14 @@ pub struct Session {
     pub platform: Option<String>,
     pub user_agent: Option<String>,
     pub client_ip: String,
+    /// The latest refresh's address, where it was another one.
+    pub last_client_ip: Option<String>,
+    /// The tenant key that opened it; `None` where none was needed.
+    pub tenant_key_id: Option<TenantKeyId>,
     pub created_at: Timestamp,
     pub refreshed_at: Option<Timestamp>,
+    /// Counts the login and the refreshes: which refresh token is the current one.
+    pub generation: i64,
     pub idle_expires_at: Timestamp,
     pub expires_at: Timestamp,
     pub ended_at: Option<Timestamp>,
@@ -72,8 +158,11 @@ impl Session {
             platform: row.maybe_text("session_platform")?,
             user_agent: row.maybe_text("session_user_agent")?,
             client_ip: row.text("session_client_ip")?,
+            last_client_ip: row.maybe_text("session_last_client_ip")?,
+            tenant_key_id: row.maybe_text("session_tenant_key_id")?.map(TenantKeyId::from_stored),
             created_at: row.instant("session_created_at")?,
             refreshed_at: row.maybe_instant("session_refreshed_at")?,
+            generation: row.int("session_generation")?,
             idle_expires_at: row.instant("session_idle_expires_at")?,
             expires_at: row.instant("session_expires_at")?,
             ended_at: row.maybe_instant("session_ended_at")?,
@@ -142,6 +231,8 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     pub salt: [u8; 16],
     pub refresh_key_id: String,
+    /// The user's login before.
+    pub previous_login_at: Option<Timestamp>,
 }
 
 impl NewSession {
@@ -170,6 +261,7 @@ impl NewSession {
             expires_at,
             salt: random(),
             refresh_key_id: master.current().id().to_owned(),
+            previous_login_at: user.last_login_at,
         }
     }
 }

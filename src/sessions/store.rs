@@ -13,6 +13,8 @@ macro_rules! session_columns {
         "s.id as session_id, s.user_id as session_user_id, s.customer_id as session_customer_id, \
          s.family as session_family, s.device_id as session_device_id, s.platform as session_platform, \
          s.user_agent as session_user_agent, s.client_ip as session_client_ip, \
+         s.last_client_ip as session_last_client_ip, s.tenant_key_id as session_tenant_key_id, \
+         s.generation as session_generation, \
          s.created_at as session_created_at, s.refreshed_at as session_refreshed_at, \
          s.idle_expires_at as session_idle_expires_at, s.expires_at as session_expires_at, \
          s.ended_at as session_ended_at, s.end_reason as session_end_reason"
@@ -20,14 +22,34 @@ macro_rules! session_columns {
 }
 pub(crate) use session_columns;
 
+/// That a session of `sessions s` lives at an instant, given as its parameter, as [`super::Session::ending`] decides it;
+/// with its `users u`, `customers c` and `tenants t`.
+#[expect(unused_macros, reason = "the limits and the lists of sessions take it")]
+macro_rules! session_lives {
+    ($now:literal) => {
+        concat!(
+            "s.ended_at is null and s.idle_expires_at > ",
+            $now,
+            " and s.expires_at > ",
+            $now,
+            " and (u.sessions_not_before is null or s.created_at > u.sessions_not_before or s.id = u.session_kept) \
+             and (c.sessions_not_before is null or s.created_at > c.sessions_not_before) \
+             and (t.sessions_not_before is null or s.created_at > t.sessions_not_before) \
+             and u.status = 'active' and c.status not in ('suspended', 'closed') and t.status = 'active'"
+        )
+    };
+}
+#[expect(unused_imports, reason = "the limits and the lists of sessions take it")]
+pub(crate) use session_lives;
+
 #[must_use]
 pub fn insert(tenant: &TenantId, session: &NewSession, client: &Client, change: &ChangeId) -> Statement {
     Statement::new(
         "insert into sessions (tenant_id, id, user_id, customer_id, family, device_id, platform, user_agent, \
          client_ip, client_ip_reason, forwarded_for, source, tenant_key_id, signing_kid, amr, created_at, \
-         idle_expires_at, expires_at, generation, salt, refresh_key_id, change_id) \
+         idle_expires_at, expires_at, generation, salt, refresh_key_id, change_id, previous_login_at) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '[\"pwd\"]', $15, $16, $17, 1, \
-         $18, $19, $20)",
+         $18, $19, $20, $21)",
     )
     .bind(tenant)
     .bind(&session.id)
@@ -49,6 +71,7 @@ pub fn insert(tenant: &TenantId, session: &NewSession, client: &Client, change: 
     .bind(session.salt.as_slice())
     .bind(session.refresh_key_id.as_str())
     .bind(change)
+    .bind(session.previous_login_at)
 }
 
 /// Ends a session that has not ended. Refused ("session") when it has: the first ending stays.
@@ -73,17 +96,18 @@ pub fn end(
 }
 
 /// Ends the sessions of a user that a node with a faster clock opened, which `sessions_not_before` does not reach: a
-/// later instant there would end what is opened after it too. Not the one that is kept.
+/// later instant there would end what is opened after it too. Not the one that is kept. They bear the change's id.
 #[must_use]
 pub fn end_newer(
     tenant: &TenantId,
     user: &UserId,
     kept: Option<&SessionId>,
     reason: EndReason,
+    change: &ChangeId,
     now: Timestamp,
 ) -> Statement {
     Statement::new(
-        "update sessions set ended_at = $3, end_reason = $4 \
+        "update sessions set ended_at = $3, end_reason = $4, change_id = $6 \
          where tenant_id = $1 and user_id = $2 and created_at > $3 and ended_at is null and id <> $5",
     )
     .bind(tenant)
@@ -91,6 +115,7 @@ pub fn end_newer(
     .bind(now)
     .bind(reason.as_str())
     .bind(kept.map_or("", SessionId::as_str))
+    .bind(change)
 }
 
 /// Takes out of some of an erased user's sessions from where they were, and writes their endings down, so that no

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use crate::app::SharedApp;
 use crate::callers::{LeavingCaller, UserCaller};
 use crate::error::Error;
-use crate::flows::{self, find_session};
+use crate::flows::{self, Ending, find_session};
 use crate::http::envelope::Success;
 use crate::http::paths;
 use crate::tenants::Family;
@@ -40,6 +40,6 @@ pub(super) async fn end_session(
     } else {
         find_session(&app, &tenant, &user, family, &id).await?.ok_or(Error::NotFound)?
     };
-    let ended = flows::end_session(&app, &tenant, &user, &session, &client).await?;
+    let ended = flows::end_session(&app, &tenant, &user, &session, &Ending::logout(&user, &client)).await?;
     Ok(Success::new(SessionEnded::new(&id, &ended)))
 }

@@ -231,6 +231,30 @@ macro_rules! set_password {
     };
 }
 
+/// Ends all of a user's sessions but one (`sessions::store::end_newer` ends those opened by a faster clock). Refused
+/// ("user") when nobody is there.
+#[must_use]
+pub fn end_sessions(
+    tenant: &TenantId,
+    user: &UserId,
+    kept: Option<&SessionId>,
+    reason: &str,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update users set session_kept = $4, \
+         sessions_end_reason = case when sessions_not_before > $3 then sessions_end_reason else $5 end, \
+         sessions_not_before = case when sessions_not_before > $3 then sessions_not_before else $3 end \
+         where tenant_id = $1 and id = $2 returning id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(kept)
+    .bind(reason)
+    .must_change("user")
+}
+
 /// The user's own change: all sessions end but the one it is made in. Refused ("user") unless what was read
 /// still holds: they may log in, the password is the one that was checked, nothing else has ended the sessions.
 #[must_use]

@@ -27,10 +27,11 @@ macro_rules! slice {
 }
 
 /// The tables in the order in which they can be emptied: what refers to others before what it refers to.
-pub const TABLES: [(&str, &str); 13] = [
+pub const TABLES: [(&str, &str); 14] = [
     slice!("attempts", "subject, id"),
     slice!("throttles", "subject"),
     slice!("sessions", "id"),
+    slice!("session_operations", "id"),
     slice!("devices", "user_id, device_id"),
     slice!("login_names", "name"),
     slice!("user_phones", "number, user_id"),

@@ -118,7 +118,7 @@ async fn R049_anothers_session_is_answered_like_one_that_never_was() {
         all_alike(&other_family, 404);
         all_alike(&dead, 401);
         all_alike(&none, 401);
-        assert_eq!(dead[0].1.error_type(), "TOKEN");
+        assert_eq!(dead[0].1.error_type(), "SESSION_ENDED");
 
         // Nobody's session has ended by all that, and its own token still reaches it by any ids of its own.
         for (tenant, session) in [(acme, &own), (globex, &theirs), (acme, &users), (acme, &families)] {

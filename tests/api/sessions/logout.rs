@@ -15,7 +15,7 @@ async fn R063_after_a_logout_the_token_is_dead_at_once_and_the_logout_can_be_rep
         let opened = app.open(&tenant, family).await;
         let first = app.end(&tenant, &opened).await.expect(200);
         let refused = app.view(&tenant, &opened).await.expect(401);
-        assert_eq!(refused.error_type(), "TOKEN");
+        assert_eq!(refused.error_type(), "SESSION_ENDED");
         assert_eq!(refused.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
         for seconds in [0, 1, 3600, 100 * 24 * 3600] {
             app.clock.advance(seconds * 1_000);
