@@ -1,8 +1,8 @@
 //! Refresh tokens: computed, never stored.
 //!
-//! `vrt1.` and base64url of: master key id, session id, generation, MAC. The MAC is HMAC-SHA-256 under a
-//! key that is not in the database, over what only the database knows: neither of them alone makes a
-//! token.
+//! `vrt1.` and base64url of: master key id, tenant id, session id, generation, MAC. The MAC is HMAC-SHA-256
+//! under a key that is not in the database, over what only the database knows: neither of them alone makes
+//! a token.
 
 use crate::ids::{SessionId, TenantId};
 use crate::secrets::{MasterKey, MasterKeys, base64url, from_base64url};
@@ -15,7 +15,8 @@ const MAC_LENGTH: usize = 32;
 pub struct RefreshToken {
     /// The master key it was made with.
     pub key_id: String,
-    /// Which row to read before the MAC can be checked.
+    /// Which row to read before the MAC can be checked, and of which tenant.
+    pub tenant: TenantId,
     pub session: SessionId,
     /// Counts the session's refreshes.
     pub generation: u64,
@@ -37,9 +38,9 @@ pub struct Binding<'a> {
 #[must_use]
 pub fn compute(key: &MasterKey, binding: &Binding<'_>, generation: u64) -> String {
     let mac = key.refresh_mac(&message(binding, generation));
-    let mut bytes = Vec::with_capacity(128);
-    for part in [key.id().as_bytes(), binding.session.as_str().as_bytes()] {
-        push_part(&mut bytes, part);
+    let mut bytes = Vec::with_capacity(192);
+    for part in [key.id(), binding.tenant.as_str(), binding.session.as_str()] {
+        push_part(&mut bytes, part.as_bytes());
     }
     bytes.extend_from_slice(&generation.to_be_bytes());
     bytes.extend_from_slice(mac.as_ref());
@@ -52,11 +53,13 @@ pub fn parse(token: &str) -> Option<RefreshToken> {
     let body = token.strip_prefix(PREFIX).filter(|body| body.len() <= 256)?;
     let bytes = from_base64url(body)?;
     let (key_id, rest) = take_part(&bytes)?;
+    let (tenant, rest) = take_part(rest)?;
     let (session, rest) = take_part(rest)?;
     let (generation, mac) = rest.split_first_chunk::<8>()?;
-    let session = std::str::from_utf8(session).ok()?;
+    let (tenant, session) = (std::str::from_utf8(tenant).ok()?, std::str::from_utf8(session).ok()?);
     (mac.len() == MAC_LENGTH).then_some(RefreshToken {
         key_id: std::str::from_utf8(key_id).ok()?.to_owned(),
+        tenant: TenantId::parse(tenant).filter(|id| id.as_str() == tenant)?,
         session: SessionId::parse(session).filter(|id| id.as_str() == session)?,
         generation: u64::from_be_bytes(*generation),
         mac: mac.to_vec(),
@@ -67,7 +70,8 @@ impl RefreshToken {
     /// Whether we made this token for this row, in constant time.
     #[must_use]
     pub fn holds(&self, keys: &MasterKeys, binding: &Binding<'_>) -> bool {
-        self.session == *binding.session
+        self.tenant == *binding.tenant
+            && self.session == *binding.session
             && keys
                 .find(&self.key_id)
                 .is_some_and(|key| key.refresh_mac_holds(&message(binding, self.generation), &self.mac))
@@ -117,6 +121,7 @@ mod tests {
         let own = Binding { tenant: &tenant, session: &session, device: Some("d"), salt: &[1; 16] };
         let token = parse(&compute(keys.current(), &own, 7)).unwrap();
         assert_eq!((token.generation, token.key_id.as_str()), (7, "a"));
+        assert_eq!((&token.tenant, &token.session), (&tenant, &session));
         assert!(token.holds(&keys, &own));
         let (other_tenant, other_session) = (TenantId::random(), SessionId::parse("s2").unwrap());
         for other in [
@@ -140,9 +145,19 @@ mod tests {
         keys()
     }
 
+    #[test]
+    fn the_longest_ids_make_a_token_that_is_read() {
+        let keys = MasterKeys::parse(&format!("{}:{}", "k".repeat(16), random_text())).unwrap();
+        let long = "i".repeat(crate::ids::MAX_ID_LENGTH);
+        let (tenant, session) = (TenantId::parse(&long).unwrap(), SessionId::parse(&long).unwrap());
+        let own = Binding { tenant: &tenant, session: &session, device: None, salt: &[1; 16] };
+        let token = parse(&compute(keys.current(), &own, u64::MAX)).unwrap();
+        assert!(token.holds(&keys, &own));
+    }
+
     proptest! {
         #[test]
-        fn R078_every_changed_byte_is_noticed_and_no_text_panics(text in "vrt1\\..{0,200}", at in 5usize..100, to in "[A-Za-z0-9_-]") {
+        fn R078_every_changed_byte_is_noticed_and_no_text_panics(text in "vrt1\\..{0,200}", at in 5usize..250, to in "[A-Za-z0-9_-]") {
             let _ = parse(&text);
             let keys = keys();
             let (tenant, session) = (TenantId::random(), SessionId::parse("s1").unwrap());

@@ -8,6 +8,7 @@ use crate::tenants::Family;
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub(super) const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
+const REFRESH: &str = "vrt1.AAg5ZjJjMWI3YQAkMTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU1NTU1ACQwMTljZjgxOC02ZDFlLTdjM2UtOWIxYS01ZDBmNmYxZTJhM2I";
 
 /// Whom a family's examples are about: the demo's user of that family, so that an example can be tried there as it
 /// stands.
@@ -109,7 +110,7 @@ fn started(family: Family) -> Value {
     json!({
         "success": true, "message": "Session created successfully", "errorType": "NONE",
         "token": token, "accessToken": token, "tokenType": "Bearer",
-        "refreshToken": "vrt1.AAg5ZjJjMWI3YQAkMDE5Y2Y4MTgtNmQxZS03YzNlLTliMWEtNWQwZjZmMWUyYTNi",
+        "refreshToken": REFRESH,
         "sessionId": SESSION, "expiresAt": "2026-03-16T20:49:32.000Z", "expiresIn": 3600,
         "sessionExpiresAt": "2026-03-17T19:49:32.410Z", "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z",
         "userId": user, "customerId": customer, "tenantId": TENANT, "roles": [role],
