@@ -1,5 +1,6 @@
 //! Flows: what happens as one, one file each, with its one reading query.
 
+mod access_claims;
 mod authenticate;
 mod authenticate_backend;
 mod author;
@@ -38,6 +39,8 @@ mod redeem_reset;
 mod register_customer;
 mod set_password;
 mod set_tenant_status;
+mod shown_key;
+mod signing_key;
 mod signing_keys;
 mod start_reset;
 mod summarise_refusals;
@@ -80,6 +83,7 @@ pub use redeem_reset::{RedeemReset, Redeemed, redeem_reset};
 pub use register_customer::{Registration, register_customer, registration_statements};
 pub use set_password::{SetPassword, set_password};
 pub use set_tenant_status::{resume_tenant, suspend_tenant};
+pub use shown_key::ShownKey;
 pub use signing_keys::{
     Begin, list_signing_keys, retire_replaced_signing_keys, retire_signing_key, rotate_signing_key,
 };

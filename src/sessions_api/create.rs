@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::{Error, FieldError};
-use crate::flows::{self, Login};
+use crate::flows::{self, Login, ShownKey};
 use crate::http::envelope::Success;
 use crate::http::{headers, json, paths};
 use crate::passwords::MAX_PASSWORD_BYTES;
 use crate::tenants::{Family, TenantName};
 use crate::users::{LoginName, is_unfit};
 
-use super::SessionStarted;
+use super::{SessionStarted, tenant_key_problems};
 
 /// The credential types this version checks.
 const SUPPORTED: &str = "PASSWORD";
@@ -99,8 +99,7 @@ pub(super) async fn start_session(
     let login = Login {
         tenant,
         tenant_in_body,
-        tenant_key,
-        tenant_secret,
+        key: ShownKey { tenant_key, tenant_secret },
         family,
         customer,
         user,
@@ -123,7 +122,7 @@ impl StartSession {
     fn credentials(&self) -> Result<Credentials, Error> {
         let mut errors = Vec::new();
         errors.extend(self.credential_type_problem());
-        errors.extend(self.tenant_key_problems());
+        errors.extend(tenant_key_problems(self.tenant_key.as_deref(), self.tenant_secret.as_ref()));
         let name = self.name().map_err(|problem| errors.push(problem)).ok();
         let password = self.password().map_err(|problem| errors.push(problem)).ok();
         let tenant_in_body = self.tenant_id.as_deref().map(TenantName::parse);
@@ -142,14 +141,6 @@ impl StartSession {
         let other = self.credential_type.as_deref().filter(|kind| !kind.eq_ignore_ascii_case(SUPPORTED))?;
         let shown: String = other.chars().filter(|character| !is_unfit(*character)).take(32).collect();
         Some(FieldError::new("credentialType", format!("{shown:?} is not supported; supported: {SUPPORTED}")))
-    }
-
-    fn tenant_key_problems(&self) -> impl Iterator<Item = FieldError> {
-        let secret = self.tenant_secret.as_ref().map(ExposeSecret::expose_secret);
-        [("tenantKey", self.tenant_key.as_deref()), ("tenantSecret", secret)]
-            .into_iter()
-            .filter(|(_, value)| value.is_some_and(|value| value.len() > 256 || value.chars().any(is_unfit)))
-            .map(|(field, _)| FieldError::new(field, "must have 256 bytes at most and no control characters"))
     }
 
     fn password(&self) -> Result<SecretString, FieldError> {

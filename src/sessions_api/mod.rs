@@ -6,14 +6,16 @@ mod get;
 mod views;
 
 use axum::Extension;
+use secrecy::{ExposeSecret, SecretString};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::UserCaller;
-use crate::error::Error;
+use crate::error::{Error, FieldError};
 use crate::http::paths;
 use crate::tenants::Family;
+use crate::users::is_unfit;
 
 pub use create::StartSession;
 pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, UserView};
@@ -33,4 +35,15 @@ pub(crate) fn own_path(family: Family, owner: &str, user: &str, caller: &UserCal
         && paths::user(user)?.means(&caller.user.id)
         && caller.session.family == family;
     if own { Ok(()) } else { Err(Error::NotFound) }
+}
+
+/// What is wrong with a tenant key in a body, before it is looked up.
+fn tenant_key_problems<'a>(
+    key: Option<&'a str>,
+    secret: Option<&'a SecretString>,
+) -> impl Iterator<Item = FieldError> + 'a {
+    [("tenantKey", key), ("tenantSecret", secret.map(ExposeSecret::expose_secret))]
+        .into_iter()
+        .filter(|(_, value)| value.is_some_and(|value| value.len() > 256 || value.chars().any(is_unfit)))
+        .map(|(field, _)| FieldError::new(field, "must have 256 bytes at most and no control characters"))
 }

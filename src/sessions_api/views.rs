@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access_tokens::Claims;
 use crate::callers::UserCaller;
 use crate::clock::Timestamp;
 use crate::flows::{Ended, LoggedIn};
@@ -109,12 +110,25 @@ pub struct UserView {
     phones: Vec<Phone>,
 }
 
-impl From<LoggedIn> for SessionStarted {
-    fn from(logged_in: LoggedIn) -> Self {
-        let LoggedIn { access_token, refresh_token, claims, tenant, user, session, client } = logged_in;
+/// What an answer with tokens tells of its session, beside the user.
+struct OfSession {
+    id: SessionId,
+    expires_at: Timestamp,
+    idle_expires_at: Timestamp,
+    metadata: SessionMetadata,
+}
+
+impl SessionStarted {
+    fn new(
+        message: &'static str,
+        (access_token, claims, refresh_token): (String, &Claims, String),
+        session: OfSession,
+        user: User,
+        tenant_id: String,
+    ) -> Self {
         Self {
             success: true,
-            message: "Session created successfully",
+            message,
             error_type: "NONE",
             token: access_token.clone(),
             access_token,
@@ -127,16 +141,30 @@ impl From<LoggedIn> for SessionStarted {
             session_idle_expires_at: session.idle_expires_at.to_string(),
             user_id: user.id.to_string(),
             customer_id: user.customer_id.to_string(),
-            tenant_id: tenant.id.to_string(),
+            tenant_id: tenant_id.clone(),
             roles: user.roles.clone(),
-            session_metadata: SessionMetadata {
+            session_metadata: session.metadata,
+            user: UserView::new(user, tenant_id),
+        }
+    }
+}
+
+impl From<LoggedIn> for SessionStarted {
+    fn from(logged_in: LoggedIn) -> Self {
+        let LoggedIn { access_token, refresh_token, claims, tenant, user, session, client } = logged_in;
+        let session = OfSession {
+            id: session.id,
+            expires_at: session.expires_at,
+            idle_expires_at: session.idle_expires_at,
+            metadata: SessionMetadata {
                 client_ip: client.address.ip.to_string(),
                 client_platform: client.platform,
                 user_agent: client.user_agent,
                 created_at: session.created_at.to_string(),
             },
-            user: UserView::new(user, tenant.id.to_string()),
-        }
+        };
+        let tokens = (access_token, &claims, refresh_token);
+        Self::new("Session created successfully", tokens, session, user, tenant.id.to_string())
     }
 }
 

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::access_tokens::{Claims, SigningKey};
+use crate::access_tokens::SigningKey;
 use crate::app::SharedApp;
 use crate::clock::Timestamp;
 use crate::db::Change;
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
+use crate::flows::access_claims::{OfSession, access_claims};
 use crate::flows::password_attempt::PasswordAttempt;
-use crate::ids::{AttemptId, ChangeId, random_uuid};
+use crate::ids::{AttemptId, ChangeId};
 use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
-use crate::sessions::{self, NewSession, client_id};
+use crate::sessions::{self, NewSession};
 use crate::throttles::Subject;
 use crate::users::{self, User};
 use crate::{devices, flows::login::read::Found};
@@ -92,7 +93,14 @@ impl Attempt {
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &app.master, *now);
-        let claims = self.claims(&user, &session);
+        let of_session = OfSession {
+            id: &session.id,
+            tenant_key: session.tenant_key_id.as_ref(),
+            opened_at: session.created_at,
+            idle_expires_at: session.idle_expires_at,
+            expires_at: session.expires_at,
+        };
+        let claims = access_claims(app, tenant, &user, of_session, *now);
         let access_token = match key.sign(tenant.settings.token_type, &claims) {
             Ok(token) => token,
             // The password was right and the fault is ours: it must not count.
@@ -154,33 +162,5 @@ impl Attempt {
             .with_all(self.attempt().success(&change, *now))
             .with(events::store::insert(tenant, &success, *now))
             .with_all(told)
-    }
-
-    fn claims(&self, user: &User, session: &NewSession) -> Claims {
-        let Self { app, found, now, .. } = self;
-        let tenant = &found.tenant;
-        let public_url = &app.options.public_url;
-        let iat = now.as_seconds();
-        // Never past the session's own end.
-        let exp = (iat + tenant.settings.lifetimes().access_seconds).min(session.expires_at.as_seconds());
-        Claims {
-            iss: tenant.issuer(public_url),
-            aud: tenant.audience(public_url),
-            sub: user.id.to_string(),
-            exp,
-            iat,
-            tenant_id: tenant.id.to_string(),
-            customer_id: user.customer_id.to_string(),
-            user_id: user.id.to_string(),
-            user_type: user.user_type().to_owned(),
-            roles: user.roles.clone(),
-            jti: random_uuid(),
-            sid: session.id.to_string(),
-            auth_time: iat,
-            acr: "aal1".to_owned(),
-            amr: vec!["pwd".to_owned()],
-            client_id: client_id(&tenant.id, session.tenant_key_id.as_ref()),
-            metadata: user.metadata.claim(&tenant.settings.metadata_claims),
-        }
     }
 }

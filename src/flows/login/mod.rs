@@ -15,19 +15,21 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::access_tokens::{Claims, SigningKey};
-use crate::app::{App, SharedApp};
-use crate::client::{Client, ClientAddress};
+use crate::app::SharedApp;
+use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
 use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
-use crate::tenants::{Family, KeyPurpose, Tenant, TenantName};
+use crate::tenants::{Family, Tenant, TenantName};
 use crate::throttles::Subject;
 use crate::users::{LoginName, User};
 
 use super::new_password::ticket;
 use super::password_attempt::tells_of_the_hash;
+use super::shown_key::{ShownKey, vouch};
+use super::signing_key::signing_key;
 use attempt::Attempt;
 use read::Found;
 
@@ -55,8 +57,7 @@ pub struct Login {
     pub tenant: TenantName,
     /// `tenantId` of the body: must name the same tenant.
     pub tenant_in_body: Option<TenantName>,
-    pub tenant_key: Option<String>,
-    pub tenant_secret: Option<SecretString>,
+    pub key: ShownKey,
     pub family: Family,
     pub customer: PathId<CustomerId>,
     pub user: PathId<UserId>,
@@ -135,21 +136,13 @@ async fn attempt(
         .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?
 }
 
-async fn signing_key(app: &App, tenant: &Tenant, now: Timestamp) -> Result<Arc<SigningKey>, Error> {
-    let missing = || Error::Internal(anyhow::anyhow!("tenant {} has no signing key", tenant.slug));
-    let kid = tenant.signing_kid(now).ok_or_else(missing)?;
-    app.signing_keys.find(&app.db, &app.master, &tenant.id, kid).await?.ok_or_else(missing)
-}
-
 /// Checks tenant, key and origin; whatever is wrong there has one answer and costs no hash (R045).
 fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Timestamp) -> Result<(), Error> {
     let Found { tenant, key, origin_listed, .. } = found;
-    let key_problem = match (&request.tenant_key, &request.tenant_secret) {
-        (None, None) if tenant.settings.key_optional.contains(&request.family) => None,
-        (Some(_), Some(secret)) => {
-            (!read::key_opens(key.as_ref(), secret, now)).then_some(TenantProblem::KeyWrong)
-        }
-        _ => Some(TenantProblem::KeyMissing),
+    let key_problem = match request.key.check(key.as_ref(), now) {
+        None if tenant.settings.key_optional.contains(&request.family) => None,
+        None => Some(TenantProblem::KeyMissing),
+        Some(checked) => checked.err(),
     };
     let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
     let problem = if !tenant.active {
@@ -166,12 +159,6 @@ fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Times
     if !request.client.origin_is_admitted(*origin_listed, &app.options.public_url) {
         return Err(Error::Tenant(TenantProblem::Origin));
     }
-    let vouched = key.as_ref().is_some_and(|key| key.purpose == KeyPurpose::Backend)
-        && tenant.settings.trust_backend_address;
-    if vouched {
-        let Client { peer, forwarded_for, .. } = &request.client;
-        request.client.address =
-            ClientAddress::vouched(*peer, forwarded_for.as_deref(), |ip| app.options.trusts(ip));
-    }
+    vouch(app, tenant, key.as_ref(), &mut request.client);
     Ok(())
 }

@@ -1,16 +1,13 @@
 //! What a login must know, in one query: tenant, key, user, customer, origin. The throttle is the
 //! reservation's to read, under its lock.
 
-use secrecy::{ExposeSecret, SecretString};
-
 use crate::app::SharedApp;
 use crate::client::WebOrigin;
-use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::Error;
 use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
-use crate::tenants::{Tenant, TenantKey, TenantName, no_key_opens};
+use crate::tenants::{Tenant, TenantKey, TenantName};
 use crate::users::User;
 use crate::users::store::user_columns;
 
@@ -54,7 +51,7 @@ pub async fn find(app: &SharedApp, request: &Login) -> Result<Option<Found>, Err
         TenantName::Slug(slug) => Statement::new(reading!("t.slug = $1")).bind(slug.as_str()),
         TenantName::Id(id) => Statement::new(reading!("t.id = $1")).bind(id),
     }
-    .bind(request.tenant_key.as_deref())
+    .bind(request.key.tenant_key.as_deref())
     .bind(request.name.as_str())
     .bind(request.client.web_origin.as_ref().map(WebOrigin::as_str));
     let rows = app.db.fetch(statement).await?;
@@ -65,13 +62,4 @@ pub async fn find(app: &SharedApp, request: &Login) -> Result<Option<Found>, Err
         user: User::from_row(row)?,
         origin_listed: row.bool("origin_listed")?,
     }))
-}
-
-/// Whether the key exists, is good and the secret its own; an unknown key costs the same digest (R044).
-pub fn key_opens(key: Option<&TenantKey>, secret: &SecretString, now: Timestamp) -> bool {
-    let Some(key) = key else {
-        no_key_opens(secret.expose_secret());
-        return false;
-    };
-    key.opens(secret.expose_secret(), now)
 }
