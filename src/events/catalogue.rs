@@ -115,6 +115,7 @@ impl EventName {
             Self::AuthnTokenReuse | Self::StoreRolledBack => &[
                 ("generation", "Which of the session's refresh tokens came, counted from 1."),
                 ("current", "Which one the session's row has."),
+                ("rule", "The setting by which it was one too old, with its value."),
             ],
             Self::AuthnRefreshFail => &[("generation", "Which of the session's refresh tokens came.")],
             Self::CustomerCreated => {

@@ -58,7 +58,9 @@ pub fn add(operation: &mut Operation, family: Option<Family>, path: &str) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let login = family.filter(|_| path.contains("/sessions"));
     if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, login) {
-        set_example(body.content.values_mut(), Some(&login_request(&Person::of(family))));
+        let refresh = id.starts_with("refreshSession");
+        let request = if refresh { refresh_request() } else { login_request(&Person::of(family)) };
+        set_example(body.content.values_mut(), Some(&request));
     }
     let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
     set_example(response.content.values_mut(), success(&id, family).as_ref());
@@ -80,7 +82,8 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         "getReadiness" => {
             json!({ "status": "ready", "database": "ok", "migrations": "ok", "keys": "ok" })
         }
-        id if id.starts_with("startSession") => started(family?),
+        id if id.starts_with("startSession") => started(family?, "Session created successfully"),
+        id if id.starts_with("refreshSession") => started(family?, "Session refreshed successfully"),
         id if id.starts_with("getSession") => viewed(&Person::of(family?)),
         id if id.starts_with("changePassword") => json!({
             "userId": Person::of(family?).user, "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
@@ -103,12 +106,16 @@ fn login_request(person: &Person) -> Value {
     })
 }
 
-fn started(family: Family) -> Value {
+fn refresh_request() -> Value {
+    json!({ "refreshToken": REFRESH })
+}
+
+fn started(family: Family, message: &str) -> Value {
     let Person { customer, user, email, first_name, last_name, role } = Person::of(family);
     let organization = (family != Family::Individual).then_some(customer);
     let token = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6Ii4uLiJ9.eyJpc3MiOiIuLi4ifQ.c2lnbmF0dXJl";
     json!({
-        "success": true, "message": "Session created successfully", "errorType": "NONE",
+        "success": true, "message": message, "errorType": "NONE",
         "token": token, "accessToken": token, "tokenType": "Bearer",
         "refreshToken": REFRESH,
         "sessionId": SESSION, "expiresAt": "2026-03-16T20:49:32.000Z", "expiresIn": 3600,

@@ -71,7 +71,7 @@ pub fn finish(mut document: OpenApi, audience: Audience) -> OpenApi {
                 );
                 operation.parameters.get_or_insert_default().push(header.into());
             }
-            add_errors(operation, path);
+            add_errors(operation);
             examples::add(operation, family, path);
             // What asks for no token says so, for readers that would take silence for an oversight.
             operation.security.get_or_insert_default();
@@ -169,7 +169,7 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
         Family::Organization => ("Organization", "Organizations"),
         Family::Admin => ("Staff", "Staff"),
     };
-    let login = is_login(operation, path);
+    let login = is_login(operation);
     if let Some(id) = &mut operation.operation_id {
         id.push_str(suffix);
     }
@@ -201,7 +201,8 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
     parameters.push(header(
         "deviceId",
         false,
-        "Required on a login of a customer: the app's id for this device; aliases `X-Device-Id`, `device-id`.",
+        "Required on a login of a customer, and on a refresh where the login named one: the app's id for this device; \
+         aliases `X-Device-Id`, `device-id`.",
         "device-demo-001",
     ));
     operation.parameters = Some(parameters.into_iter().map(Into::into).collect());
@@ -239,15 +240,15 @@ fn header(name: &str, required: bool, description: &str, example: &str) -> utoip
 }
 
 /// Whether it is the call that opens a session.
-fn is_login(operation: &Operation, path: &str) -> bool {
-    path.ends_with("/sessions") && operation.request_body.is_some() && operation.security.is_none()
+fn is_login(operation: &Operation) -> bool {
+    operation.operation_id.as_ref().is_some_and(|id| id.starts_with("startSession"))
 }
 
 /// The statuses of `docs/errors.md`, with an example of every error that has one of them. What only some calls answer
 /// (409; a password's 401 and 403) their handlers name by its status.
-fn add_errors(operation: &mut Operation, path: &str) {
+fn add_errors(operation: &mut Operation) {
     let named = |status: &str| operation.responses.responses.contains_key(status);
-    let login = is_login(operation, path);
+    let login = is_login(operation);
     let password = login || named("401");
     let refresh = operation.operation_id.as_ref().is_some_and(|id| id.starts_with("refreshSession"));
     let body = operation.request_body.is_some();

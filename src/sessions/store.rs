@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{ChangeId, SessionId, TenantId, UserId};
 
-use super::{EndReason, NewSession};
+use super::{EndReason, NewSession, Session};
 
 /// The columns [`super::Session::from_row`] reads, of `sessions s`.
 macro_rules! session_columns {
@@ -24,7 +24,6 @@ pub(crate) use session_columns;
 
 /// That a session of `sessions s` lives at an instant, given as its parameter, as [`super::Session::ending`] decides it;
 /// with its `users u`, `customers c` and `tenants t`.
-#[expect(unused_macros, reason = "the limits and the lists of sessions take it")]
 macro_rules! session_lives {
     ($now:literal) => {
         concat!(
@@ -72,6 +71,45 @@ pub fn insert(tenant: &TenantId, session: &NewSession, client: &Client, change: 
     .bind(session.refresh_key_id.as_str())
     .bind(change)
     .bind(session.previous_login_at)
+}
+
+/// A session as a refresh is to leave it.
+#[derive(Clone, Copy, Debug)]
+pub struct Refreshing<'a> {
+    /// One generation further than its row.
+    pub session: &'a Session,
+    /// As JSON.
+    pub networks: &'a str,
+    pub change: &'a ChangeId,
+    pub now: Timestamp,
+}
+
+/// Moves a session to its next generation, in one statement that changes no column of an index. Refused ("session")
+/// unless the row is still of the generation before, and the session lives by all that stands above it: what was read
+/// before must hold now (R087, R091, R094).
+#[must_use]
+pub fn refresh(tenant: &TenantId, refreshing: &Refreshing<'_>) -> Statement {
+    let Refreshing { session, networks, change, now } = refreshing;
+    Statement::new(concat!(
+        "update sessions as s set generation = $3, refreshed_at = $4, idle_expires_at = $5, expires_at = $6, \
+         last_client_ip = $7, networks = $8, change_id = $9 \
+         where s.tenant_id = $1 and s.id = $2 and s.generation = $3 - 1 \
+         and exists (select 1 from users u \
+         join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id join tenants t on t.id = u.tenant_id \
+         where u.tenant_id = s.tenant_id and u.id = s.user_id and u.customer_id = s.customer_id and ",
+        session_lives!("$4"),
+        ") returning id"
+    ))
+    .bind(tenant)
+    .bind(&session.id)
+    .bind(session.generation)
+    .bind(*now)
+    .bind(session.idle_expires_at)
+    .bind(session.expires_at)
+    .bind(session.last_client_ip.as_deref())
+    .bind(*networks)
+    .bind(*change)
+    .must_change("session")
 }
 
 /// Ends a session that has not ended. Refused ("session") when it has: the first ending stays.
@@ -124,7 +162,7 @@ pub fn end_newer(
 pub fn erase_some(tenant: &TenantId, user: &UserId, now: Timestamp, limit: i64) -> Statement {
     Statement::new(
         "update sessions set device_id = null, platform = null, user_agent = null, client_ip = '', \
-         forwarded_for = null, source = null, \
+         forwarded_for = null, source = null, last_client_ip = null, networks = '[]', \
          end_reason = case when ended_at is not null then end_reason \
              when expires_at <= idle_expires_at and expires_at <= $3 then 'expired_absolute' \
              when idle_expires_at <= $3 then 'expired_idle' else 'user_disabled' end, \

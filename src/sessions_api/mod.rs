@@ -1,8 +1,9 @@
-//! The three families of `…/sessions`: log in, look at a session, log out.
+//! The three families of `…/sessions`: log in, refresh, look at a session, log out.
 
 mod create;
 mod delete;
 mod get;
+mod refresh;
 mod views;
 
 use axum::Extension;
@@ -18,6 +19,7 @@ use crate::tenants::Family;
 use crate::users::is_unfit;
 
 pub use create::StartSession;
+pub use refresh::RefreshSession;
 pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, UserView};
 
 /// The routes of one family, relative to its prefix.
@@ -25,8 +27,8 @@ pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, User
 pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
     let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
     OpenApiRouter::new()
-        .routes(of_family(routes!(create::start_session)))
-        .routes(of_family(routes!(get::get_session, delete::end_session)))
+        .routes(of_family(routes!(create::start_session, refresh::refresh_session_without_id)))
+        .routes(of_family(routes!(get::get_session, refresh::refresh_session, delete::end_session)))
 }
 
 /// Whether the path is the caller's own: their family, their customer, themselves. Anything else is absent.

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use crate::access_tokens::Claims;
 use crate::callers::UserCaller;
 use crate::clock::Timestamp;
-use crate::flows::{Ended, LoggedIn};
+use crate::flows::{Ended, LoggedIn, Refreshed};
 use crate::ids::SessionId;
 use crate::sessions::Session;
 use crate::tenants::Family;
 use crate::users::{Phone, User};
 
-/// `data` of a login.
+/// `data` of a login, and of a refresh.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SessionStarted {
@@ -168,6 +168,32 @@ impl From<LoggedIn> for SessionStarted {
     }
 }
 
+impl From<Refreshed> for SessionStarted {
+    fn from(refreshed: Refreshed) -> Self {
+        let Refreshed { access_token, refresh_token, claims, tenant, user, session } = refreshed;
+        let session = OfSession {
+            metadata: SessionMetadata::of(&session),
+            id: session.id,
+            expires_at: session.expires_at,
+            idle_expires_at: session.idle_expires_at,
+        };
+        let tokens = (access_token, &claims, refresh_token);
+        Self::new("Session refreshed successfully", tokens, session, user, tenant.id.to_string())
+    }
+}
+
+impl SessionMetadata {
+    /// Of the login, whatever came later.
+    fn of(session: &Session) -> Self {
+        Self {
+            client_ip: session.client_ip.clone(),
+            client_platform: session.platform.clone(),
+            user_agent: session.user_agent.clone(),
+            created_at: session.created_at.to_string(),
+        }
+    }
+}
+
 impl UserView {
     fn new(user: User, tenant_id: String) -> Self {
         let customer_id = user.customer_id.to_string();
@@ -241,12 +267,7 @@ impl SessionView {
             tenant_id: caller.tenant.id.to_string(),
             roles: caller.user.roles.clone(),
             device_id: session.device_id.clone(),
-            session_metadata: SessionMetadata {
-                client_ip: session.client_ip.clone(),
-                client_platform: session.platform.clone(),
-                user_agent: session.user_agent.clone(),
-                created_at: session.created_at.to_string(),
-            },
+            session_metadata: SessionMetadata::of(session),
             last_refreshed_at: session.refreshed_at.map(|at| at.to_string()),
             session_idle_expires_at: session.idle_expires_at.to_string(),
             session_expires_at: session.expires_at.to_string(),
