@@ -10,6 +10,9 @@ alter table sessions add column previous_login_at bigint;
 -- row in place (HOT).
 create index sessions_open on sessions (id, tenant_id) where ended_at is null;
 create index sessions_open_by_user on sessions (user_id, tenant_id, id) where ended_at is null;
+-- The sessions of a user that a change has just ended, to write an event for each: by the instant, not through all that
+-- the user ever had.
+create index sessions_ended_by_user on sessions (user_id, tenant_id, ended_at) where ended_at is not null;
 -- What staff search by.
 create index sessions_by_device on sessions (device_id, tenant_id, id);
 create index sessions_by_address on sessions (client_ip, tenant_id, id);

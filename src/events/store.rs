@@ -127,8 +127,8 @@ pub fn insert_if_device_is_new(
     .bind(change)
 }
 
-/// Writes an event for each of a user's sessions that the same change has ended. The event is of no session itself; its
-/// id is theirs but for a number behind it.
+/// Writes an event for each of a user's sessions that the same change has ended, at the event's instant. The event is of
+/// no session itself; its id is theirs but for a number behind it.
 #[must_use]
 pub fn insert_for_ended_sessions(
     tenant: &TenantId,
@@ -142,7 +142,7 @@ pub fn insert_for_ended_sessions(
             insert_into_events!(),
             "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, s.user_id, s.customer_id, s.id, \
              $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
-             where s.tenant_id = $1 and s.user_id = $20 and s.change_id = $21",
+             where s.tenant_id = $1 and s.user_id = $20 and s.ended_at = $5 and s.change_id = $21",
         )),
         tenant,
         event,

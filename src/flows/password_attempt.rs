@@ -126,6 +126,7 @@ impl PasswordAttempt<'_> {
                     Err(retired.err().unwrap_or_else(|| gone("signing key")))
                 }
             },
+            Err(DbError::Refused("session limit")) => Err(self.refuse_one_more().await),
             Err(DbError::Refused(what)) => Err(gone(what)),
             // It happened, or it did not.
             Err(error @ DbError::UnknownOutcome(_)) => Err(error.into()),
@@ -134,6 +135,18 @@ impl PasswordAttempt<'_> {
                 self.give_back().await;
                 Err(error.into())
             }
+        }
+    }
+
+    /// The answer where the user has as many sessions as they may: the attempt is given back, for the password was right.
+    async fn refuse_one_more(&self) -> Error {
+        let event = self.failure_event(self.failure, "session_limit");
+        let refused = Change::new()
+            .with(throttles::store::give_back(&self.tenant.id, self.subject, self.id))
+            .with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
+        match self.app.db.apply(refused).await {
+            Ok(_) => Error::SessionLimit { most: self.tenant.settings.max_sessions },
+            Err(error) => error.into(),
         }
     }
 

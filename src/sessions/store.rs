@@ -38,8 +38,17 @@ macro_rules! session_lives {
         )
     };
 }
-#[expect(unused_imports, reason = "the limits and the lists of sessions take it")]
 pub(crate) use session_lives;
+
+/// `sessions s` with what [`session_lives!`] judges them by.
+macro_rules! sessions_and_owners {
+    () => {
+        "sessions s join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
+         join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
+         join tenants t on t.id = s.tenant_id"
+    };
+}
+pub(crate) use sessions_and_owners;
 
 #[must_use]
 pub fn insert(tenant: &TenantId, session: &NewSession, client: &Client, change: &ChangeId) -> Statement {
@@ -154,6 +163,75 @@ pub fn end_newer(
     .bind(reason.as_str())
     .bind(kept.map_or("", SessionId::as_str))
     .bind(change)
+}
+
+/// Ends a user's live sessions on one device. They bear the change's id.
+#[must_use]
+pub fn end_on_device(
+    tenant: &TenantId,
+    user: &UserId,
+    device: &str,
+    reason: EndReason,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(concat!(
+        "update sessions set ended_at = $4, end_reason = $5, change_id = $6 \
+         where tenant_id = $1 and ended_at is null and id in (select s.id from ",
+        sessions_and_owners!(),
+        " where s.tenant_id = $1 and s.user_id = $2 and s.device_id = $3 and ",
+        session_lives!("$4"),
+        ") returning id"
+    ))
+    .bind(tenant)
+    .bind(user)
+    .bind(device)
+    .bind(now)
+    .bind(reason.as_str())
+    .bind(change)
+}
+
+/// Ends a user's live sessions but for the newest so many. They bear the change's id. Exact behind an update of the
+/// user's row, which every login begins with.
+#[must_use]
+pub fn end_oldest(
+    tenant: &TenantId,
+    user: &UserId,
+    but: i64,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(concat!(
+        "update sessions set ended_at = $3, end_reason = 'limit', change_id = $5 \
+         where tenant_id = $1 and ended_at is null and id in (select s.id from ",
+        sessions_and_owners!(),
+        " where s.tenant_id = $1 and s.user_id = $2 and ",
+        session_lives!("$3"),
+        // SQLite has no offset without a limit.
+        " order by s.created_at desc, s.id desc limit 1000000 offset $4)"
+    ))
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(but)
+    .bind(change)
+}
+
+/// Refused ("session limit") unless the user has fewer live sessions than this. Exact as [`end_oldest`].
+#[must_use]
+pub fn have_fewer(tenant: &TenantId, user: &UserId, than: i64, now: Timestamp) -> Statement {
+    Statement::new(concat!(
+        "select count(*) as live from ",
+        sessions_and_owners!(),
+        " where s.tenant_id = $1 and s.user_id = $2 and ",
+        session_lives!("$3"),
+        " having count(*) < $4"
+    ))
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(than)
+    .must_change("session limit")
 }
 
 /// Takes out of some of an erased user's sessions from where they were, and writes their endings down, so that no

@@ -14,6 +14,7 @@ mod flood;
 mod hygiene;
 mod imported_hashes;
 mod isolation;
+mod limits;
 mod login;
 mod operators;
 mod schema;

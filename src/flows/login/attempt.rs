@@ -20,7 +20,7 @@ use crate::throttles::Subject;
 use crate::users::{self, User};
 use crate::{devices, flows::login::read::Found};
 
-use super::{LoggedIn, Login, rehash};
+use super::{LoggedIn, Login, limits, rehash};
 
 /// One attempt, with everything that was read for it.
 pub(super) struct Attempt {
@@ -158,6 +158,8 @@ impl Attempt {
         Change::new()
             .with(users::store::note_login(tenant, &user.id, user.password_version, key.kid(), *now))
             .with_all(noted)
+            // What ends by this login ends now, not when the login began.
+            .with_all(limits::make_room(&found.tenant, user, &request.client, self.app.clock.now()))
             .with(sessions::store::insert(tenant, session, &request.client, &change))
             .with_all(self.attempt().success(&change, *now))
             .with(events::store::insert(tenant, &success, *now))

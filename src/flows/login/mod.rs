@@ -5,6 +5,7 @@
 //! its own drives the attempt to its end, whoever has gone.
 
 mod attempt;
+mod limits;
 mod read;
 mod rehash;
 
@@ -87,6 +88,7 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
         Err(Error::Authentication { .. }) => "failed",
         Err(Error::Locked { .. }) => "locked",
         Err(Error::Tenant(_)) => "tenant_refused",
+        Err(Error::SessionLimit { .. }) => "session_limit",
         Err(Error::Overloaded { .. }) => "overloaded",
         Err(Error::Unavailable(_)) => "unavailable",
         Err(_) => "error",

@@ -104,11 +104,10 @@ pub struct Settings {
     pub absolute_seconds: Option<i64>,
     /// How long the refresh token before the current one is answered again. Read by the refresh, once there is one.
     pub refresh_grace_seconds: i64,
-    /// How many sessions a user may have at a time. Read by the rules for parallel sessions, once there are any; so
-    /// are the next two.
+    /// How many live sessions a user may have at a time.
     pub max_sessions: i64,
     pub session_limit_action: SessionLimitAction,
-    /// A login from a device ends the user's other sessions of that device.
+    /// A customer's login from a device ends that user's other sessions of the device.
     pub replace_device_session: bool,
     /// The families whose login needs no tenant key: X-Tenant-ID alone names the tenant there.
     pub key_optional: Vec<Family>,

@@ -78,22 +78,22 @@ pub const SETTINGS: [Setting; 17] = [
     Setting {
         name: "maxSessions",
         kind: Kind::Number { least: 1, most: 1_000, unit: "sessions" },
-        meaning: "How many sessions a user may have at a time. Read by the rules for parallel sessions, which come with \
-                  a later version.",
+        meaning: "How many live sessions a user may have at a time; sessionLimitAction says what the next login does. \
+                  What a lower number leaves over ends at the user's next login.",
         reason: "Ten are enough for a person's devices, and few enough to look through; a thousand keep a list bounded.",
     },
     Setting {
         name: "sessionLimitAction",
         kind: Kind::Word(&["end_oldest", "refuse"]),
-        meaning: "What a login beyond maxSessions does: `end_oldest` ends the oldest session, `refuse` is answered 409. \
-                  Read by the rules for parallel sessions, which come with a later version.",
+        meaning: "What a login beyond maxSessions does: `end_oldest` ends the oldest sessions (`limit`), `refuse` is \
+                  answered 409.",
         reason: "Who lost a phone can still log in; `refuse` shows a thief's sessions, and lets them keep the owner out.",
     },
     Setting {
         name: "replaceDeviceSession",
         kind: Kind::Flag,
-        meaning: "Whether a login from a device ends that user's other sessions of the same deviceId. Read by the rules \
-                  for parallel sessions, which come with a later version.",
+        meaning: "Whether a customer's login from a device ends that user's other sessions of the same deviceId \
+                  (`replaced`). Staff's never do.",
         reason: "A deviceId is what the app says it is: several apps or browsers may share one.",
     },
     Setting {
