@@ -17,6 +17,7 @@ mod isolation;
 mod limits;
 mod login;
 mod operators;
+mod refresh;
 mod schema;
 mod sessions;
 mod support;

@@ -28,8 +28,14 @@ fn demo(folder: &Folder) -> (Kill, String) {
 const BACKEND: (&str, &str) = ("b4Ck3nDk3YaBcDeFgHiJkLmNoPqR", "b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh");
 
 /// The call that "Try it out" sends: every parameter and the body as the document gives them; with the backend's key
-/// where it may call, else with the token.
-async fn try_it_out(base: &str, name: &str, operation: &Value, token: &str, session: &str) -> (u16, Value) {
+/// where it may call, else with the token. What it is tried for is the session of this id, and its tokens.
+async fn try_it_out(
+    base: &str,
+    name: &str,
+    operation: &Value,
+    (token, refresh): (&str, &str),
+    session: &str,
+) -> (u16, Value) {
     let (method, path) = name.split_once(' ').unwrap();
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
     let example = |parameter: &Value| parameter["example"].as_str().unwrap().to_owned();
@@ -55,7 +61,11 @@ async fn try_it_out(base: &str, name: &str, operation: &Value, token: &str, sess
         request = request.bearer_auth(token);
     }
     if let Some(body) = operation.get("requestBody") {
-        request = request.json(&body["content"]["application/json"]["example"]);
+        let mut body = body["content"]["application/json"]["example"].clone();
+        if body["refreshToken"].is_string() {
+            body["refreshToken"] = refresh.into();
+        }
+        request = request.json(&body);
     }
     let answer = request.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
@@ -109,18 +119,22 @@ async fn every_operation_answers_its_example_on_the_demo() {
     let shown =
         |operation: &Value| operation["responses"]["200"]["content"]["application/json"]["example"].clone();
     let mut logins = 0;
-    for (name, login) in operations.iter().filter(|(name, _)| name.ends_with("/sessions")) {
-        let (status, answer) = try_it_out(&base, name, login, "", "").await;
+    for (name, login) in
+        operations.iter().filter(|(name, _)| name.starts_with("post ") && name.ends_with("/sessions"))
+    {
+        let (status, answer) = try_it_out(&base, name, login, ("", ""), "").await;
         assert_eq!(status, 200, "{name}: {answer}");
         is_shown(name, &shown(login), &answer);
         let data = &answer["data"];
-        let (token, session) = (data["token"].as_str().unwrap(), data["sessionId"].as_str().unwrap());
+        let [token, refresh, session] =
+            ["token", "refreshToken", "sessionId"].map(|field| data[field].as_str().unwrap());
         // What can be done with this session, and the logout last.
-        let path = format!("{}/", name.strip_prefix("post ").unwrap());
-        for method in ["get", "delete"] {
+        let path = name.strip_prefix("post ").unwrap();
+        for method in ["get", "put", "delete"] {
             let of_it = operations.iter().filter(|(other, _)| other.starts_with(&format!("{method} {path}")));
             for (name, operation) in of_it {
-                let (status, answer) = try_it_out(&base, name, operation, token, session).await;
+                // Both refreshes with the one token: the second is within the grace.
+                let (status, answer) = try_it_out(&base, name, operation, (token, refresh), session).await;
                 assert_eq!(status, 200, "{name}: {answer}");
                 is_shown(name, &shown(operation), &answer);
             }
@@ -132,7 +146,7 @@ async fn every_operation_answers_its_example_on_the_demo() {
         operation["security"] == serde_json::json!([]) && operation["requestBody"].is_null()
     };
     for (name, operation) in operations.iter().filter(|(_, operation)| open(operation)) {
-        let (status, answer) = try_it_out(&base, name, operation, "", "").await;
+        let (status, answer) = try_it_out(&base, name, operation, ("", ""), "").await;
         assert_eq!(status, 200, "{name}: {answer}");
         is_shown(name, &shown(operation), &answer);
     }
@@ -179,7 +193,7 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
     let operations = operations(&document);
     let find = |id: &str| operations.iter().find(|(_, operation)| operation["operationId"] == id).unwrap();
     let of_others = |id: &str| {
-        ["startSession", "getSession", "endSession"].iter().any(|word| id.starts_with(word))
+        ["startSession", "refreshSession", "getSession", "endSession"].iter().any(|word| id.starts_with(word))
             || find(id).1["security"] == serde_json::json!([]) && find(id).1["requestBody"].is_null()
     };
     let mut all: Vec<_> =
@@ -195,13 +209,13 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
         let token = match id.strip_prefix("changePassword") {
             Some(family) => {
                 let (name, login) = find(&format!("startSession{family}"));
-                let (status, answer) = try_it_out(&base, name, login, "", "").await;
+                let (status, answer) = try_it_out(&base, name, login, ("", ""), "").await;
                 assert_eq!(status, 200, "{name}: {answer}");
                 answer["data"]["token"].as_str().unwrap().to_owned()
             }
             None => String::new(),
         };
-        let (status, answer) = try_it_out(&base, name, operation, &token, "").await;
+        let (status, answer) = try_it_out(&base, name, operation, (&token, ""), "").await;
         match id {
             // A secret is told once, and the example's is nobody's.
             "redeemPasswordReset" => assert_eq!(status, 400, "{name}: {answer}"),

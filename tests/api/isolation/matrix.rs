@@ -77,6 +77,8 @@ fn weightiest(permission: Permission, naming: &Naming, seen: impl Fn(Whose) -> W
     let answers = naming.iter().map(|(place, whose)| (answered(permission, place, seen(*whose)), *whose));
     let weight = |status: u16, whose: Whose| match status {
         400 if whose == Whose::Odd => 0,
+        // Whose token it is comes before what the path names.
+        401 if matches!(permission, Permission::Refresh(_)) => 1,
         403 => 1,
         404 => 2,
         401 => 3,

@@ -39,7 +39,7 @@ async fn R047_no_operation_takes_a_tenant_that_its_credential_does_not_name() {
         let permission = operation.permission();
         let caller = match permission {
             Permission::Open | Permission::Public | Permission::Operator => continue,
-            Permission::Login(_) | Permission::Secret => vec![Caller::Nobody],
+            Permission::Login(_) | Permission::Secret | Permission::Refresh(_) => vec![Caller::Nobody],
             Permission::Backend => vec![Caller::Backend],
             Permission::Read | Permission::Manage => vec![Caller::Backend, Caller::Admin],
             Permission::Own(family) => {

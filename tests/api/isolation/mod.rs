@@ -7,7 +7,7 @@ mod doors;
 mod matrix;
 mod mentions;
 mod places;
-mod rows;
+pub mod rows;
 mod sessions;
 mod world;
 
@@ -17,7 +17,7 @@ use serde_json::Value;
 use vestibule::server::{openapi, operator_openapi};
 use vestibule::tenants::Family;
 
-use Permission::{Backend, Login, Manage, Open, Operator, Own, Public, Read, Secret};
+use Permission::{Backend, Login, Manage, Open, Operator, Own, Public, Read, Refresh, Secret};
 
 /// Who may call an operation, and what becomes of the ids in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +30,8 @@ enum Permission {
     Login(Family),
     /// Whoever has a reset secret.
     Secret,
+    /// Whoever has a session's refresh token.
+    Refresh(Family),
     /// The user whose path it is.
     Own(Family),
     /// Backend, and staff with any staff role.
@@ -44,7 +46,7 @@ enum Permission {
 
 impl Permission {
     fn is_of_staff(self) -> bool {
-        [Login(Family::Admin), Own(Family::Admin)].contains(&self)
+        [Login(Family::Admin), Refresh(Family::Admin), Own(Family::Admin)].contains(&self)
     }
 }
 
@@ -57,6 +59,9 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Login(Family::Organization), &["startSessionOrganization"]),
     (Login(Family::Admin), &["startSessionStaff"]),
     (Secret, &["redeemPasswordReset"]),
+    (Refresh(Family::Individual), &["refreshSessionIndividual", "refreshSessionWithoutIdIndividual"]),
+    (Refresh(Family::Organization), &["refreshSessionOrganization", "refreshSessionWithoutIdOrganization"]),
+    (Refresh(Family::Admin), &["refreshSessionStaff", "refreshSessionWithoutIdStaff"]),
     (Own(Family::Individual), &["getSessionIndividual", "endSessionIndividual", "changePasswordIndividual"]),
     (Own(Family::Organization), &["getSessionOrganization", "endSessionOrganization", "changePasswordOrganization"]),
     (Own(Family::Admin), &["getSessionStaff", "endSessionStaff", "changePasswordStaff"]),

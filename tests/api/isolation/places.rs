@@ -54,7 +54,9 @@ impl Operation {
 fn names_in(body: &Value, places: &mut Vec<Place>) {
     for (name, value) in body.as_object().into_iter().flatten() {
         // A tax id is no thing of ours.
-        if name.ends_with("Id") && name != "taxId" || ["resetSecret", "tenantKey"].contains(&name.as_str()) {
+        if name.ends_with("Id") && name != "taxId"
+            || ["resetSecret", "tenantKey", "refreshToken"].contains(&name.as_str())
+        {
             places.push(Place::Body(name.clone()));
         }
         names_in(value, places);
@@ -105,7 +107,8 @@ pub fn namings(operation: &Operation, at_home: bool) -> Vec<Naming> {
 fn makes_sense(permission: Permission, place: &Place, whose: Whose) -> bool {
     match whose {
         Whose::Neighbours => {
-            let personal = matches!(permission, Permission::Own(_) | Permission::Login(_));
+            let personal =
+                matches!(permission, Permission::Own(_) | Permission::Login(_) | Permission::Refresh(_));
             // All staff are of one organization.
             let shared = permission.is_of_staff() && place.name() == "organizationId";
             personal && matches!(place, Place::Path(_)) && !shared
@@ -132,8 +135,11 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
         (Permission::Public | Permission::Operator, ..) => ABSENT,
         (Permission::Login(_), Place::Body(_), "tenantId") if odd => BAD,
         (Permission::Login(_), Place::Body(_), _) => (403, "TENANT"),
+        // A token that is good, and of a tenant that the request does not name.
+        (Permission::Refresh(_), Place::Body(_), _) if whose == Whose::Anothers => (403, "TENANT"),
+        (Permission::Refresh(_), Place::Body(_), _) => (401, "REFRESH_TOKEN"),
         // Whoever the name, or the token, says.
-        (Permission::Login(_) | Permission::Own(_), _, name)
+        (Permission::Login(_) | Permission::Own(_) | Permission::Refresh(_), _, name)
             if whose == Whose::Nil && name != "sessionId" =>
         {
             GOOD

@@ -60,7 +60,11 @@ async fn R049_anothers_session_is_answered_like_one_that_never_was() {
     let world = Tenants::new().await;
     let Tenants { app, acme, globex, .. } = &world;
     for operation in operations().iter().filter(|operation| operation.path.ends_with("/{sessionId}")) {
-        let Permission::Own(family) = operation.permission() else { panic!("{operation:?}") };
+        let Permission::Own(family) = operation.permission() else {
+            // A refresh shows no access token.
+            assert_eq!(operation.method, "PUT", "{operation:?}");
+            continue;
+        };
         let method = operation.method.as_str();
         let elsewhere = Family::ALL.into_iter().find(|other| *other != family).unwrap();
         let own = app.open(acme, family).await;

@@ -5,6 +5,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use vestibule::ids::{SessionId, TenantId, UserId, random_uuid};
 use vestibule::password_resets::new_secret;
+use vestibule::refresh_tokens::{Binding, compute};
 use vestibule::server::operator_router;
 use vestibule::telemetry::metrics;
 use vestibule::tenants::Family;
@@ -41,6 +42,7 @@ pub struct Own {
     /// The user's login name.
     pub name: String,
     pub reset_secret: String,
+    pub refresh_token: String,
     /// A tenant's slug.
     pub tenant: String,
     pub key: String,
@@ -55,6 +57,7 @@ impl Own {
             customer: field("customerId"),
             user: field("userId"),
             session: opened.session.clone(),
+            refresh_token: opened.refresh.clone(),
             ..Self::default()
         }
     }
@@ -111,6 +114,14 @@ impl World {
         answer.field("resetSecret").to_owned()
     }
 
+    /// Well made, and of a session that is not there.
+    fn refresh_token_of_nobody(&self) -> String {
+        let session = SessionId::at(self.app.clock.now());
+        let binding =
+            Binding { tenant: &self.acme.id, session: &session, device: Some("device-1"), salt: &[0; 16] };
+        compute(self.app.app.master.current(), &binding, 1)
+    }
+
     /// What operators see of a tenant.
     async fn of_tenant(&self, slug: &str) -> Own {
         let first = async |path: String, field: &str| {
@@ -149,6 +160,7 @@ impl World {
                 let (customer, user) = (person.customer.to_string(), person.id.to_string());
                 Own { customer, user, name, ..Own::default() }
             }
+            Permission::Refresh(family) => Own::of(&self.person(family).await),
             Permission::Secret => {
                 let name = fresh_email();
                 app.individual(acme, &name).await;
@@ -202,6 +214,7 @@ impl World {
             "userId" => of.user.clone(),
             "sessionId" => of.session.clone(),
             "resetSecret" => of.reset_secret.clone(),
+            "refreshToken" => of.refresh_token.clone(),
             "slug" | "tenant" => of.tenant.clone(),
             "keyId" => of.key.clone(),
             "kid" => of.kid.clone(),
@@ -215,18 +228,21 @@ impl World {
             (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
             (Whose::Anothers, _) if is_cursor => self.cursor(operation, globex, &self.their_things).await,
             (Whose::Own, _) => named(own, acme),
-            (Whose::Neighbours, Permission::Own(family) | Permission::Login(family)) => {
-                named(&Own::of_family(&self.neighbours, family), acme)
-            }
-            (Whose::Anothers, Permission::Own(family) | Permission::Login(family)) => {
-                named(&Own::of_family(&self.theirs, family), globex)
-            }
+            (
+                Whose::Neighbours,
+                Permission::Own(family) | Permission::Login(family) | Permission::Refresh(family),
+            ) => named(&Own::of_family(&self.neighbours, family), acme),
+            (
+                Whose::Anothers,
+                Permission::Own(family) | Permission::Login(family) | Permission::Refresh(family),
+            ) => named(&Own::of_family(&self.theirs, family), globex),
             (Whose::Neighbours, _) => panic!("{place:?} of {} has no neighbours", operation.id),
             (Whose::Anothers, _) => named(&self.their_things, globex),
             (Whose::Absent, _) => match place.name() {
                 "sessionId" => SessionId::at(self.app.clock.now()).to_string(),
                 "tenantId" => TenantId::random().to_string(),
                 "resetSecret" => new_secret().expose_secret().to_owned(),
+                "refreshToken" => self.refresh_token_of_nobody(),
                 "slug" | "tenant" | "tenantKey" => "absent".to_owned(),
                 "kid" => own.kid.chars().rev().collect(),
                 "cursor" | "after" => "vpc1.a.MA.AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
