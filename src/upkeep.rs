@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::flows::{
     Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
     lower_failure_floors, number_events, retire_replaced_signing_keys, summarise_refusals,
+    write_down_endings,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -47,6 +48,9 @@ pub async fn run(app: SharedApp) {
             "rows of an older version are not found by search yet; the next minute tries again",
             || { complete_old_rows(&app.db) }
         ),
+        every(MINUTE, "how sessions have ended was not written down; the next minute goes on", || {
+            write_down_all_endings(app)
+        }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)
         }),
@@ -67,6 +71,23 @@ where
         if let Err(error) = task().await {
             warn!(cause = %error, "{failure}");
         }
+    }
+}
+
+/// Between two slices of sessions, so that many of them keep nobody from the database.
+const BETWEEN_SLICES: Duration = Duration::from_millis(100);
+
+/// Goes once over all sessions that may have ended.
+async fn write_down_all_endings(app: &App) -> Result<(), Error> {
+    let (mut after, mut failure) = (None, None);
+    loop {
+        let slice = write_down_endings(&app.db, after.as_deref(), app.clock.now()).await?;
+        failure = failure.or(slice.failure);
+        after = slice.next;
+        if after.is_none() {
+            return failure.map_or(Ok(()), Err);
+        }
+        sleep(BETWEEN_SLICES).await;
     }
 }
 

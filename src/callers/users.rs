@@ -6,7 +6,8 @@ use axum::http::request::Parts;
 use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::{Error, TokenProblem};
-use crate::flows::{Authenticated, authenticate};
+use crate::events::Actor;
+use crate::flows::{Authenticated, Deed, authenticate};
 use crate::http::headers;
 use crate::sessions::Session;
 use crate::tenants::Tenant;
@@ -28,6 +29,15 @@ impl FromRequestParts<SharedApp> for UserCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
         LeavingCaller::from_request_parts(parts, app).await?.alive()
+    }
+}
+
+impl UserCaller {
+    /// What this caller does to what is their own, with this request.
+    #[must_use]
+    pub const fn deed(&self) -> Deed<'_> {
+        let (actor, client) = (Actor::of(&self.user), Some(&self.client));
+        Deed { tenant: &self.tenant.id, actor, client, reason: None, note: None }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tenants::Tenant;
 use crate::throttles::Subject;
 use crate::users::{self, User};
 
-use super::end_sessions::end_newer_sessions;
+use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_new_password, hash_new, ticket};
 use super::password_attempt::{PasswordAttempt, tells_of_the_hash};
 use super::password_owner::{self, By};
@@ -130,6 +130,7 @@ impl Changing {
             ..Event::new(EventName::AuthnPasswordChange, Actor::of(user))
         };
         Change::new()
+            .with_all(keep_earlier_endings(&tenant.id, &user.id))
             .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
             .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
             .with(password_resets::store::delete_of(&tenant.id, &user.id))

@@ -30,6 +30,7 @@ pub async fn end_user_sessions(
         ..deed.user_event(EventName::SessionsEnded, user, customer)
     };
     let change = Change::new()
+        .with_all(keep_earlier_endings(deed.tenant, user))
         .with(users::store::end_sessions(deed.tenant, user, kept, reason.as_str(), now))
         .with_all(end_newer_sessions(deed.tenant, &event, reason, now))
         .with(events::store::insert(deed.tenant, &event, now));
@@ -64,6 +65,16 @@ pub async fn end_tenant_sessions(
         Err(DbError::Refused("tenant")) => Err(Error::NotFound),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Stands before whatever moves a user's `sessions_not_before`: the row holds one instant and one reason, so what the
+/// ones before have ended is written down in the sessions' own rows. Neither the new instant nor a session that it spares
+/// then says anything of those.
+pub(super) fn keep_earlier_endings(tenant: &TenantId, user: &UserId) -> [Statement; 2] {
+    [
+        users::store::lock(tenant, user),
+        sessions::store::write_down_with_user(tenant, user, &ChangeId::random()),
+    ]
 }
 
 /// Ends those sessions of a user that a node with a faster clock opened: `sessions_not_before` does not reach them, so

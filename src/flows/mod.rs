@@ -47,6 +47,7 @@ mod start_reset;
 mod summarise_refusals;
 mod tenant_keys;
 mod update_tenant;
+mod write_down_endings;
 
 pub use authenticate::{Authenticated, authenticate};
 pub use authenticate_backend::authenticate_backend;
@@ -93,3 +94,4 @@ pub use start_reset::{ResetStarted, reset_login, start_reset};
 pub use summarise_refusals::summarise_refusals;
 pub use tenant_keys::{create_tenant_key, list_tenant_keys, revoke_tenant_key};
 pub use update_tenant::{TenantChange, update_tenant};
+pub use write_down_endings::{WrittenDown, write_down_endings};

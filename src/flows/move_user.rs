@@ -15,7 +15,7 @@ use crate::users::directory::{UserMove, UserRecord};
 
 use super::Deed;
 use super::change_user::keep_an_admin;
-use super::end_sessions::end_newer_sessions;
+use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::records::{TRIES, contended, get_user, settle};
 
 /// Moves a user to another status, and answers the user as they are then. Where they are there already nothing
@@ -56,6 +56,7 @@ pub(super) fn move_statements(
         ends: (status != UserStatus::Active).then_some(Ends::User { until: now, but: None }),
         ..deed.user_event(EventName::UserStatusChanged, &user.id, &user.customer_id)
     };
+    statements.extend(keep_earlier_endings(deed.tenant, &user.id));
     statements.push(users::directory::store::set_status(deed.tenant, &user.id, user.revision, status, now));
     if status != UserStatus::Active {
         statements.extend(end_newer_sessions(deed.tenant, &event, EndReason::UserDisabled, now));

@@ -20,7 +20,7 @@ use crate::throttles::{self, Subject};
 use crate::users;
 use crate::users::store::user_columns;
 
-use super::end_sessions::end_newer_sessions;
+use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_breached, check_rules, hash_new};
 use super::password_owner::{PasswordOwner, owner_columns};
 
@@ -82,6 +82,7 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
         ..Event::new(EventName::AuthnPasswordChange, Actor::of(&owner.user))
     };
     let change = Change::new()
+        .with_all(keep_earlier_endings(&tenant.id, user))
         .with(users::store::redeem_password(&tenant.id, user, &hash, now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::spend(&tenant.id, &digest, user, now))

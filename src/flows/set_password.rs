@@ -17,7 +17,7 @@ use crate::throttles::{self, Subject};
 use crate::users;
 
 use super::Deed;
-use super::end_sessions::end_newer_sessions;
+use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_new_password, hash_new};
 use super::password_owner::{self, By};
 
@@ -49,6 +49,7 @@ pub async fn set_password(
         ..deed.user_event(EventName::AuthnPasswordChange, &user, &owner.user.customer_id)
     };
     let change = Change::new()
+        .with_all(keep_earlier_endings(&tenant.id, &user))
         .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::delete_of(&tenant.id, &user))

@@ -17,7 +17,7 @@ use crate::throttles::{self, Subject};
 use crate::users::{self, LoginName};
 
 use super::Deed;
-use super::end_sessions::end_newer_sessions;
+use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::password_owner::{self, By, PasswordOwner};
 
 /// A reset secret: the one moment it is known.
@@ -81,6 +81,7 @@ pub async fn reset_login(
         ..deed.user_event(EventName::AuthnPasswordResetRequest, user, &owner.user.customer_id)
     };
     let change = Change::new()
+        .with_all(keep_earlier_endings(&tenant.id, user))
         .with(users::store::set_password(&tenant.id, user, None, now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::insert(&tenant.id, &digest, Some(user), started.expires_at, now))

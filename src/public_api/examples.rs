@@ -88,6 +88,9 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         id if id.starts_with("changePassword") => json!({
             "userId": Person::of(family?).user, "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
         }),
+        id if id.starts_with("endSessions") => json!({
+            "success": true, "message": "Sessions ended", "errorType": "NONE", "endedAt": "2026-03-16T20:10:00.000Z",
+        }),
         id if id.starts_with("endSession") => json!({
             "success": true, "message": "Session ended", "errorType": "NONE", "sessionId": SESSION,
             "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "logout",

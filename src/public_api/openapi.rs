@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, License, ObjectBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
@@ -176,6 +176,7 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
     if path.contains("/sessions") {
         operation.tags = Some(vec![tag.to_owned()]);
     }
+    let own = operation.parameters.take().unwrap_or_default();
     let mut parameters = vec![
         path_id(
             owner_name(family),
@@ -184,7 +185,7 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
         ),
         path_id("userId", "The user's id; the nil UUID means whoever the username or token says.", NIL),
     ];
-    if path.ends_with("{sessionId}") {
+    if path.contains("{sessionId}") {
         parameters.push(path_id("sessionId", "The session's id, from its login.", examples::SESSION));
     }
     let all = login && family != Family::Admin;
@@ -205,13 +206,17 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
          aliases `X-Device-Id`, `device-id`.",
         "device-demo-001",
     ));
-    operation.parameters = Some(parameters.into_iter().map(Into::into).collect());
+    // What the handler says of a query comes last; its ids and headers are those above.
+    let is_query =
+        |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Query);
+    let queries = own.into_iter().filter(is_query);
+    operation.parameters = Some(parameters.into_iter().map(Into::into).chain(queries).collect());
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         body.required = Some(Required::True);
     }
 }
 
-fn path_id(name: &str, description: &str, example: &str) -> utoipa::openapi::path::Parameter {
+fn path_id(name: &str, description: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -228,7 +233,7 @@ fn path_id(name: &str, description: &str, example: &str) -> utoipa::openapi::pat
         .build()
 }
 
-fn header(name: &str, required: bool, description: &str, example: &str) -> utoipa::openapi::path::Parameter {
+fn header(name: &str, required: bool, description: &str, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

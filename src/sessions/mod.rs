@@ -177,18 +177,26 @@ impl Session {
         if let (Some(at), Some(reason)) = (self.ended_at, &self.end_reason) {
             return Some((at, reason.clone()));
         }
-        let ended_with_user =
-            user.sessions_ended.as_ref().filter(|_| user.session_kept.as_ref() != Some(&self.id));
-        let ended_with_all = [&tenant.sessions_ended, &user.customer_sessions_ended]
-            .map(Option::as_ref)
+        // Several can hold at once; the earliest is the session's ending, and stays it.
+        let first = self
+            .ended_with_others(tenant, user)
             .into_iter()
-            .chain([ended_with_user])
+            .chain(self.expiry(now))
+            .min_by_key(|(at, _)| *at);
+        first.or_else(|| standing_in_the_way(tenant, user).map(|reason| (now, reason.as_str().to_owned())))
+    }
+
+    /// When and why it ended together with others of its tenant, customer or user, by a row above it: the first of these
+    /// endings. Time may have ended it before.
+    #[must_use]
+    pub fn ended_with_others(&self, tenant: &Tenant, user: &User) -> Option<(Timestamp, String)> {
+        let with_user = user.sessions_ended.as_ref().filter(|_| user.session_kept.as_ref() != Some(&self.id));
+        [tenant.sessions_ended.as_ref(), user.customer_sessions_ended.as_ref(), with_user]
+            .into_iter()
             .flatten()
             .filter(|ended| self.created_at <= ended.at)
-            .map(|ended| (ended.at, ended.reason.clone()));
-        // Several can hold at once; the earliest is the session's ending, and stays it.
-        let first = ended_with_all.chain(self.expiry(now)).min_by_key(|(at, _)| *at);
-        first.or_else(|| standing_in_the_way(tenant, user).map(|reason| (now, reason.as_str().to_owned())))
+            .map(|ended| (ended.at, ended.reason.clone()))
+            .min_by_key(|(at, _)| *at)
     }
 
     /// The limit that is over, if one is.

@@ -142,6 +142,59 @@ pub fn end(
     .must_change("session")
 }
 
+/// Writes down how a session has ended that its row does not say yet. Refused ("session") when the row says it by now, or
+/// a refresh was faster.
+#[must_use]
+pub fn write_down(
+    tenant: &TenantId,
+    session: &Session,
+    (at, reason): (Timestamp, &str),
+    change: &ChangeId,
+) -> Statement {
+    Statement::new(
+        "update sessions set ended_at = $3, end_reason = $4, change_id = $5 \
+         where tenant_id = $1 and id = $2 and ended_at is null and idle_expires_at = $6 returning id",
+    )
+    .bind(tenant)
+    .bind(&session.id)
+    .bind(at)
+    .bind(reason)
+    .bind(change)
+    .bind(session.idle_expires_at)
+    .must_change("session")
+}
+
+/// Writes down which of a user's sessions the user's row has ended so far: before the row gets another instant and
+/// another reason. What had ended before in another way is left as it is: that way stays.
+#[must_use]
+pub fn write_down_with_user(tenant: &TenantId, user: &UserId, change: &ChangeId) -> Statement {
+    Statement::new(concat!(
+        "update sessions set ended_at = e.at, end_reason = e.reason, change_id = $3 from \
+         (select s.id as id, u.sessions_not_before as at, u.sessions_end_reason as reason from ",
+        sessions_and_owners!(),
+        " where s.tenant_id = $1 and s.user_id = $2 and s.ended_at is null \
+         and s.created_at <= u.sessions_not_before and (u.session_kept is null or s.id <> u.session_kept) \
+         and s.idle_expires_at >= u.sessions_not_before and s.expires_at >= u.sessions_not_before \
+         and (c.sessions_not_before is null or c.sessions_not_before < s.created_at \
+              or c.sessions_not_before > u.sessions_not_before) \
+         and (t.sessions_not_before is null or t.sessions_not_before < s.created_at \
+              or t.sessions_not_before > u.sessions_not_before)) as e \
+         where sessions.tenant_id = $1 and sessions.id = e.id and sessions.ended_at is null"
+    ))
+    .bind(tenant)
+    .bind(user)
+    .bind(change)
+}
+
+/// The id of the last of the next so many sessions of all tenants that their rows do not say to have ended; none where
+/// there are fewer.
+#[must_use]
+pub fn find_end_of_slice(after: &str, most: i64) -> Statement {
+    Statement::new("select id from sessions where ended_at is null and id > $1 order by id limit 1 offset $2")
+        .bind(after)
+        .bind(most - 1)
+}
+
 /// Ends the sessions of a user that a node with a faster clock opened, which `sessions_not_before` does not reach: a
 /// later instant there would end what is opened after it too. Not the one that is kept. They bear the change's id.
 #[must_use]

@@ -20,14 +20,14 @@ use crate::users::is_unfit;
 
 pub use create::StartSession;
 pub use refresh::RefreshSession;
-pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, UserView};
+pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, SessionsEnded, UserView};
 
 /// The routes of one family, relative to its prefix.
 #[must_use]
 pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
     let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
     OpenApiRouter::new()
-        .routes(of_family(routes!(create::start_session, refresh::refresh_session_without_id)))
+        .routes(of_family(routes!(create::start_session, refresh::refresh_session_without_id, delete::end_sessions)))
         .routes(of_family(routes!(get::get_session, refresh::refresh_session, delete::end_session)))
 }
 

@@ -308,3 +308,24 @@ impl SessionEnded {
         }
     }
 }
+
+/// `data` of the end of all of a user's sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionsEnded {
+    #[schema(example = true)]
+    success: bool,
+    #[schema(example = "Sessions ended")]
+    message: &'static str,
+    #[schema(example = "NONE")]
+    error_type: &'static str,
+    #[schema(format = DateTime)]
+    ended_at: String,
+}
+
+impl SessionsEnded {
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self { success: true, message: "Sessions ended", error_type: "NONE", ended_at: at.to_string() }
+    }
+}

@@ -214,6 +214,15 @@ pub fn hold(tenant: &TenantId, user: &UserId, revision: i64) -> Statement {
     .must_change("user revision")
 }
 
+/// Takes the user's row as it is: what follows in the change counts or ends the user's sessions before the row itself
+/// is changed.
+#[must_use]
+pub fn lock(tenant: &TenantId, user: &UserId) -> Statement {
+    Statement::new("update users set revision = revision where tenant_id = $1 and id = $2")
+        .bind(tenant)
+        .bind(user)
+}
+
 /// A password, with the end of the sessions opened before (`sessions::store::end_newer` ends the others); an instant never goes back, whatever a node's clock
 /// says.
 macro_rules! set_password {

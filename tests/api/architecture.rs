@@ -267,6 +267,7 @@ fn R048_a_store_function_takes_a_tenant() {
         ("tenants", "find", "it finds the tenant, by the name a request gives it"),
         ("tenants", "find_origin", "a preflight names no tenant"),
         ("events", "find_unnumbered", "the sealer looks for everybody's"),
+        ("sessions", "find_end_of_slice", "whose sessions have ended is looked for in all tenants"),
         ("tenants", "find_details", "it finds the tenant, by the name an operator gives it"),
         ("tenants", "list", "an operator's list of tenants"),
         ("tenants", "find_deleted", "which tenants are to be emptied"),
