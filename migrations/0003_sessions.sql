@@ -16,6 +16,7 @@ create index sessions_ended_by_user on sessions (user_id, tenant_id, ended_at) w
 -- What staff search by.
 create index sessions_by_device on sessions (device_id, tenant_id, id);
 create index sessions_by_address on sessions (client_ip, tenant_id, id);
+create index sessions_by_customer on sessions (customer_id, tenant_id, id);
 
 -- What the user calls the device.
 alter table devices add column name text;
@@ -38,6 +39,8 @@ create table session_operations (
     ended bigint not null,
     started_at bigint not null,
     updated_at bigint not null,
+    -- When it had looked at all of them. Logins that had begun before it are looked for once more, somewhat later.
+    passed_at bigint,
     finished_at bigint,
     change_id text not null,
     primary key (tenant_id, id)

@@ -111,6 +111,10 @@ id!(
     SessionId
 );
 id!(
+    /// An operation that ends sessions by what they have in common.
+    SessionOperationId
+);
+id!(
     /// An event.
     EventId
 );
@@ -123,7 +127,7 @@ id!(
     ChangeId
 );
 
-random_id!(TenantId, TenantKeyId, CustomerId, UserId, OperatorId, AttemptId, ChangeId);
+random_id!(TenantId, TenantKeyId, CustomerId, UserId, OperatorId, SessionOperationId, AttemptId, ChangeId);
 /// Of a session: no counter, which would take the time from whatever was made last.
 impl SessionId {
     /// A new id: UUID version 7 whose time is `opened_at` to the millisecond (RFC 9562 §5.7). Whoever has a session's id

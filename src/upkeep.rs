@@ -11,10 +11,11 @@ use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
     Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
-    lower_failure_floors, number_events, retire_replaced_signing_keys, summarise_refusals,
-    write_down_endings,
+    go_on_with_session_operations, lower_failure_floors, number_events, retire_replaced_signing_keys,
+    summarise_refusals, write_down_endings,
 };
 
+const SOON: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -39,6 +40,9 @@ pub async fn run(app: SharedApp) {
         }),
         every(MINUTE, "a deleted tenant was not emptied; the next minute goes on", || {
             go_on_deleting_tenants(&app.db, app.clock.now())
+        }),
+        every(SOON, "sessions that are being ended by a search were not; it is tried again at once", || {
+            go_on_with_session_operations(app)
         }),
         every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
             retire_replaced_signing_keys(&app.db, &app.master, app.clock.now())

@@ -12,6 +12,7 @@ use crate::events::Actor;
 use crate::flows::Deed;
 use crate::http::headers;
 use crate::ids::TenantKeyId;
+use crate::sessions::EndReason;
 use crate::tenants::Tenant;
 use crate::users::{StaffRole, User};
 
@@ -76,6 +77,15 @@ impl By {
         match self {
             Self::Backend(key) => Actor::Backend(key),
             Self::Staff(user) => Actor::Staff(&user.id),
+        }
+    }
+
+    /// Why the sessions end that they end.
+    #[must_use]
+    pub const fn end_reason(&self) -> EndReason {
+        match self {
+            Self::Backend(_) => EndReason::EndedByBackend,
+            Self::Staff(_) => EndReason::EndedByStaff,
         }
     }
 }

@@ -21,6 +21,15 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request, app: &SharedApp)
     json::read(&parts.headers, body, LIMIT, app).await
 }
 
+/// What is said of a reason that is none.
+pub(super) const NO_WORD: &str = "must be a word of 1 to 64 letters, digits, -, _ and .: it is kept for good";
+
+/// Whether a text can be a reason.
+pub(super) fn is_word(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(fits)
+}
+
 /// Why something is done. The body may be left out altogether.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -39,13 +48,8 @@ impl Reason {
         }
         let Self { reason } = read(request, app).await?;
         let mut fields = Fields::default();
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        let wrong = |reason: &String| !(1..=64).contains(&reason.len()) || !reason.bytes().all(fits);
-        if reason.as_ref().is_some_and(wrong) {
-            fields.wrong(
-                "reason",
-                "must be a word of 1 to 64 letters, digits, -, _ and .: it is kept for good",
-            );
+        if reason.as_deref().is_some_and(|reason| !is_word(reason)) {
+            fields.wrong("reason", NO_WORD);
         }
         fields.finish()?;
         Ok(reason)

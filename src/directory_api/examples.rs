@@ -8,6 +8,8 @@ pub(super) const CUSTOMER: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d001";
 pub(super) const ORGANIZATION: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d002";
 const HOUSE: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d003";
 pub(super) const USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001";
+pub(super) const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
+pub(super) const OPERATION: &str = "6a0e1c7d-4b58-4f93-8d2e-b7c1f05a9e64";
 const ORGANIZATIONS_USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d002";
 const NEW_CUSTOMER: &str = "7d1e9b54-2f6a-4c83-a05e-6b1c8d2f3a47";
 const NEW_USER: &str = "e25c4a10-93bd-4f7e-8b61-0d5f7a9c1e36";
@@ -170,5 +172,43 @@ fn registered(request: &Value, customer_type: &str) -> Value {
         },
         "message": "Success",
         "redirectUrl": null,
+    })
+}
+
+/// A session of the individual's user.
+pub(super) fn session() -> Value {
+    json!({
+        "sessionId": SESSION, "userId": USER, "customerId": CUSTOMER, "tenantId": TENANT, "family": "individual",
+        "state": "live", "deviceId": "device-demo-001",
+        "sessionMetadata": {
+            "clientIp": "127.0.0.1", "clientPlatform": "mobile", "userAgent": "curl/8.14.1",
+            "createdAt": "2026-03-16T19:49:32.410Z",
+        },
+        "lastClientIp": null, "tenantKeyId": "3b9f2c61-8e4d-4a70-9c15-d27e6f80b1a3", "refreshes": 0,
+        "lastRefreshedAt": null, "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z",
+        "sessionExpiresAt": "2026-03-17T19:49:32.410Z", "endedAt": null, "endReason": null,
+    })
+}
+
+/// The end of it.
+pub(super) fn session_ended() -> Value {
+    json!({
+        "success": true, "message": "Session ended", "errorType": "NONE", "sessionId": SESSION,
+        "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "ended_by_backend",
+    })
+}
+
+/// The end of all of the user's.
+pub(super) fn user_sessions_ended() -> Value {
+    json!({ "userId": USER, "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "ended_by_backend" })
+}
+
+/// An operation in this state.
+pub(super) fn session_operation(state: &str) -> Value {
+    let finished = (state == "finished").then_some("2026-03-16T20:11:02.000Z");
+    json!({
+        "operationId": OPERATION, "state": state, "ended": 0, "endReason": "ended_by_backend",
+        "reason": "stolen-devices", "startedAt": "2026-03-16T20:10:00.000Z",
+        "updatedAt": finished.unwrap_or("2026-03-16T20:10:00.120Z"), "finishedAt": finished,
     })
 }

@@ -1,5 +1,7 @@
 //! Reading a body's fields: all that is wrong with them is told at once.
 
+use std::net::IpAddr;
+
 use crate::clock::{Timestamp, is_day_gone_by};
 use crate::error::{Error, FieldError};
 use crate::users::{LoginName, MAX_PHONES, Metadata, PHONE_TYPES, Phone, e164, is_unfit};
@@ -23,6 +25,11 @@ impl Fields {
     /// Whether something is wrong with the field.
     pub(super) fn has(&self, field: &str) -> bool {
         self.0.iter().any(|error| error.field == field)
+    }
+
+    /// Whether something is wrong with any field.
+    pub(super) fn any(&self) -> bool {
+        !self.0.is_empty()
     }
 
     /// Nothing was wrong, or everything that was.
@@ -107,6 +114,38 @@ impl Fields {
             self.wrong(field, format!("must be one of {}", words.map(spelling).join(", ")));
         }
         found
+    }
+
+    /// An id.
+    pub(super) fn id<T>(
+        &mut self,
+        field: &str,
+        value: Option<&str>,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let id = parse(value?);
+        if id.is_none() {
+            self.wrong(field, "must be 1 to 64 letters, digits, - or _");
+        }
+        id
+    }
+
+    /// An instant.
+    pub(super) fn instant(&mut self, field: &str, value: Option<&str>) -> Option<Timestamp> {
+        let instant = Timestamp::parse(value?);
+        if instant.is_none() {
+            self.wrong(field, "must be an instant as RFC 3339 has it, like 2027-01-31T00:00:00Z");
+        }
+        instant
+    }
+
+    /// An IP address, as sessions have it.
+    pub(super) fn address(&mut self, field: &str, value: Option<&str>) -> Option<String> {
+        let address = value?.parse::<IpAddr>().ok();
+        if address.is_none() {
+            self.wrong(field, "must be a whole IPv4 or IPv6 address, like 203.0.113.7");
+        }
+        address.map(|address| address.to_canonical().to_string())
     }
 
     /// Numbers with what each is.

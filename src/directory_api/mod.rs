@@ -1,4 +1,5 @@
-//! The directory behind the door, for a tenant's backend and staff: registration, customers, users, credentials, events.
+//! The directory behind the door, for a tenant's backend and staff: registration, customers, users, credentials,
+//! sessions, events.
 
 mod body;
 mod credentials;
@@ -13,6 +14,9 @@ mod password_resets;
 mod patch;
 mod person;
 mod registration;
+mod session_operations;
+mod session_search;
+mod sessions;
 mod user_bodies;
 mod user_status;
 mod users;
@@ -40,6 +44,9 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(customer_status::router())
         .merge(users::router())
         .merge(user_status::router())
+        .merge(sessions::router())
+        .merge(session_search::router())
+        .merge(session_operations::router())
         .routes(routes!(credentials::set_password))
         .routes(routes!(credentials::reset_login))
         .routes(routes!(password_resets::start_reset))

@@ -187,7 +187,10 @@ impl<'a> Actor<'a> {
             UserKind::Customer => Self::User(&user.id),
         }
     }
-    const fn kind(&self) -> &'static str {
+
+    /// The word in the `actor_kind` columns.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
         match self {
             Self::User(_) => "user",
             Self::Staff(_) => "staff",
@@ -198,7 +201,9 @@ impl<'a> Actor<'a> {
         }
     }
 
-    fn id(&self) -> Option<&str> {
+    /// The id in the `actor_id` columns.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
         match self {
             Self::User(id) | Self::Staff(id) => Some(id.as_str()),
             Self::Backend(key) => Some(key.as_str()),

@@ -152,6 +152,31 @@ pub fn insert_for_ended_sessions(
     .bind(change)
 }
 
+/// The same for the sessions, of whatever users, after the id `after` up to the id `last`.
+#[must_use]
+pub fn insert_for_ended_slice(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    (after, last): (&str, &str),
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, s.user_id, s.customer_id, s.id, \
+             $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
+             where s.tenant_id = $1 and s.id > $20 and s.id <= $21 and s.change_id = $22",
+        )),
+        tenant,
+        event,
+        now,
+    )
+    .bind(after)
+    .bind(last)
+    .bind(change)
+}
+
 /// Events with a personal part that are a user's: done to them, or done by them as staff.
 #[must_use]
 pub fn find_personal(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {

@@ -13,11 +13,13 @@ mod create_user;
 mod deed;
 mod delete_expired_resets;
 mod delete_tenant;
+mod end_matching_sessions;
 mod end_session;
 mod end_sessions;
 mod erase;
 mod export_users;
 mod find_session;
+mod find_sessions;
 mod finish_erasures;
 mod found_tenant;
 mod get_tenant;
@@ -61,11 +63,16 @@ pub use create_user::{CreateUser, add_user, create_user};
 pub use deed::Deed;
 pub use delete_expired_resets::delete_expired_resets;
 pub use delete_tenant::{delete_tenant, delete_tenant_slice, go_on_deleting_tenants};
+pub use end_matching_sessions::{
+    Matching, begin_ending_sessions, count_matching_sessions, get_session_operation, go_on_ending_sessions,
+    go_on_with_session_operations,
+};
 pub use end_session::{Ended, Ending, end_session};
 pub use end_sessions::{end_tenant_sessions, end_user_sessions};
 pub use erase::{erase_customer, erase_user};
 pub use export_users::export_users;
 pub use find_session::find_session;
+pub use find_sessions::{FoundSession, find_sessions, get_user_session};
 pub use finish_erasures::{Erasures, finish_erasures};
 pub use found_tenant::{FoundedTenant, TenantRequest, found_tenant};
 pub use get_tenant::{get_tenant, list_tenants};

@@ -85,6 +85,9 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         id if id.starts_with("startSession") => started(family?, "Session created successfully"),
         id if id.starts_with("refreshSession") => started(family?, "Session refreshed successfully"),
         id if id.starts_with("getSession") => viewed(&Person::of(family?)),
+        id if id.starts_with("listSessions") => {
+            json!({ "items": [viewed(&Person::of(family?))], "nextCursor": null })
+        }
         id if id.starts_with("changePassword") => json!({
             "userId": Person::of(family?).user, "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
         }),
@@ -141,7 +144,7 @@ fn viewed(person: &Person) -> Value {
     json!({
         "success": true, "message": "Session found", "errorType": "NONE", "sessionId": SESSION, "userId": person.user,
         "customerId": person.customer, "tenantId": TENANT, "roles": [person.role], "deviceId": "device-demo-001",
-        "sessionMetadata": metadata_of_session(), "lastRefreshedAt": null,
+        "sessionMetadata": metadata_of_session(), "lastClientIp": null, "lastRefreshedAt": null,
         "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z", "sessionExpiresAt": "2026-03-17T19:49:32.410Z",
         "endedAt": null, "endReason": null, "current": true,
     })

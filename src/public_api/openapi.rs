@@ -145,6 +145,10 @@ fn tags(document: &OpenApi) -> Vec<Tag> {
         describe("Registration", "New customers with their first user."),
         describe("Customers", "Individuals and organizations, for the tenant's backend and staff."),
         describe("Users", "Who logs in for a customer, and the tenant's staff; for its backend and staff."),
+        describe(
+            "Sessions",
+            "Who is logged in, for the tenant's backend and staff: found, looked at, ended.",
+        ),
         describe("Credentials", "Passwords: changed, set, reset."),
         describe("Events", "What happened in the tenant, for its backend."),
         describe("Tenants", "The fintechs whose customers log in here, and their settings."),

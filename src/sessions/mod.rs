@@ -1,5 +1,7 @@
 //! Sessions: who is logged in, on which device, until when, and why it ended.
 
+pub mod operations;
+pub mod search;
 pub mod store;
 
 use crate::clock::Timestamp;
@@ -67,6 +69,12 @@ impl EndReason {
         Self::EndedByBackend,
         Self::EndedByOperator,
     ];
+
+    /// The reason of this code.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
 
     /// The stable code in answers, events and the database.
     #[must_use]

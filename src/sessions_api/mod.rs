@@ -1,8 +1,9 @@
-//! The three families of `…/sessions`: log in, refresh, look at a session, log out.
+//! The three families of `…/sessions`: log in, refresh, look at sessions, log out.
 
 mod create;
 mod delete;
 mod get;
+mod list;
 mod refresh;
 mod views;
 
@@ -19,6 +20,7 @@ use crate::tenants::Family;
 use crate::users::is_unfit;
 
 pub use create::StartSession;
+pub(crate) use list::StateQuery;
 pub use refresh::RefreshSession;
 pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, SessionsEnded, UserView};
 
@@ -27,7 +29,12 @@ pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, Sess
 pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
     let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
     OpenApiRouter::new()
-        .routes(of_family(routes!(create::start_session, refresh::refresh_session_without_id, delete::end_sessions)))
+        .routes(of_family(routes!(
+            create::start_session,
+            refresh::refresh_session_without_id,
+            list::list_sessions,
+            delete::end_sessions
+        )))
         .routes(of_family(routes!(get::get_session, refresh::refresh_session, delete::end_session)))
 }
 

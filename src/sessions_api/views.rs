@@ -68,6 +68,18 @@ pub struct SessionMetadata {
     created_at: String,
 }
 
+impl SessionMetadata {
+    #[must_use]
+    pub(crate) fn of(session: &Session) -> Self {
+        Self {
+            client_ip: session.client_ip.clone(),
+            client_platform: session.platform.clone(),
+            user_agent: session.user_agent.clone(),
+            created_at: session.created_at.to_string(),
+        }
+    }
+}
+
 /// The user's profile.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -182,18 +194,6 @@ impl From<Refreshed> for SessionStarted {
     }
 }
 
-impl SessionMetadata {
-    /// Of the login, whatever came later.
-    fn of(session: &Session) -> Self {
-        Self {
-            client_ip: session.client_ip.clone(),
-            client_platform: session.platform.clone(),
-            user_agent: session.user_agent.clone(),
-            created_at: session.created_at.to_string(),
-        }
-    }
-}
-
 impl UserView {
     fn new(user: User, tenant_id: String) -> Self {
         let customer_id = user.customer_id.to_string();
@@ -237,6 +237,9 @@ pub struct SessionView {
     #[schema(required)]
     device_id: Option<String>,
     session_metadata: SessionMetadata,
+    /// The decided address of the latest refresh; null while none came from another one than the login.
+    #[schema(required)]
+    last_client_ip: Option<String>,
     #[schema(required, format = DateTime)]
     last_refreshed_at: Option<String>,
     #[schema(format = DateTime)]
@@ -268,6 +271,7 @@ impl SessionView {
             roles: caller.user.roles.clone(),
             device_id: session.device_id.clone(),
             session_metadata: SessionMetadata::of(session),
+            last_client_ip: session.last_client_ip.clone(),
             last_refreshed_at: session.refreshed_at.map(|at| at.to_string()),
             session_idle_expires_at: session.idle_expires_at.to_string(),
             session_expires_at: session.expires_at.to_string(),
