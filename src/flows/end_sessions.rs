@@ -8,10 +8,12 @@ use crate::error::Error;
 use crate::events::{self, Ends, Event, EventName};
 use crate::ids::{ChangeId, CustomerId, SessionId, TenantId, UserId};
 use crate::sessions::{self, EndReason};
-use crate::tenants::Tenant;
+use crate::tenants::{Tenant, TenantName};
 use crate::{tenants, users};
 
-use super::{Author, Deed};
+use super::get_tenant::is_deleted;
+use super::set_tenant_status::check_reason;
+use super::{Author, Deed, get_tenant};
 
 /// Ends all of a user's sessions, but for `kept`.
 pub async fn end_user_sessions(
@@ -41,14 +43,16 @@ pub async fn end_user_sessions(
     }
 }
 
-/// Ends all sessions of a tenant, at an operator's wish.
+/// Ends all sessions of a tenant, at an operator's wish, and answers the tenant.
 pub async fn end_tenant_sessions(
     db: &Database,
     author: Author<'_>,
-    tenant: &Tenant,
+    name: &TenantName,
     note: Option<&str>,
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Tenant, Error> {
+    check_reason(note)?;
+    let tenant = get_tenant(db, name).await?.tenant;
     let reason = EndReason::EndedByOperator.as_str();
     let event = Event {
         reason: Some(reason),
@@ -61,8 +65,8 @@ pub async fn end_tenant_sessions(
         .with(tenants::store::end_sessions(&tenant.id, reason, now))
         .with(events::store::insert(&tenant.id, &event, now));
     match db.apply(change).await {
-        Ok(_) => Ok(()),
-        Err(DbError::Refused("tenant")) => Err(Error::NotFound),
+        Ok(_) => Ok(tenant),
+        Err(DbError::Refused("tenant")) => Err(is_deleted()),
         Err(error) => Err(error.into()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod metrics;
 mod operators;
+mod sessions;
 mod signing_keys;
 mod tenant_changes;
 mod tenant_keys;
@@ -25,6 +26,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 pub fn router() -> OpenApiRouter<SharedApp> {
     tenants::router()
         .merge(tenant_changes::router())
+        .merge(sessions::router())
         .merge(tenant_keys::router())
         .merge(signing_keys::router())
         .merge(operators::router())

@@ -45,7 +45,7 @@ struct UpdateTenant {
 /// Why, for the tenant's events. The body may be left out altogether.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Reason {
+pub(super) struct Reason {
     /// Nothing personal: it is kept for good.
     #[schema(min_length = 1, max_length = 500)]
     reason: Option<String>,
@@ -53,7 +53,11 @@ struct Reason {
 
 impl Reason {
     /// Reads it from a request's body, if there is one.
-    async fn read(headers: &HeaderMap, body: Body, app: &SharedApp) -> Result<Option<String>, Error> {
+    pub(super) async fn read(
+        headers: &HeaderMap,
+        body: Body,
+        app: &SharedApp,
+    ) -> Result<Option<String>, Error> {
         if body.size_hint().exact() == Some(0) {
             return Ok(None);
         }

@@ -12,9 +12,10 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::clock::Timestamp;
 use crate::flows::FoundedTenant;
 use crate::operators::Operator;
+use crate::sessions::EndReason;
 use crate::signing_keys::ListedSigningKey;
 use crate::tenants::settings::schema::json_schema;
-use crate::tenants::{ListedTenantKey, NewTenantKey, TenantDetails};
+use crate::tenants::{ListedTenantKey, NewTenantKey, Tenant, TenantDetails};
 
 fn text(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
@@ -40,6 +41,30 @@ pub struct Page<T> {
     /// Where the next page begins; null at the end.
     #[schema(required)]
     pub next_cursor: Option<String>,
+}
+
+/// The end of all of a tenant's sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSessionsEnded {
+    tenant_id: String,
+    slug: String,
+    /// Those that were opened at this instant or before have ended; none of them can live again.
+    #[schema(format = DateTime)]
+    ended_at: String,
+    end_reason: &'static str,
+}
+
+impl TenantSessionsEnded {
+    #[must_use]
+    pub fn new(tenant: &Tenant, at: Timestamp) -> Self {
+        Self {
+            tenant_id: tenant.id.to_string(),
+            slug: tenant.slug.clone(),
+            ended_at: at.to_string(),
+            end_reason: EndReason::EndedByOperator.as_str(),
+        }
+    }
 }
 
 /// A tenant's settings in full, as their schema explains them.

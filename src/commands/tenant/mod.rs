@@ -15,7 +15,7 @@ use super::desk::{self, Desk, at_the_desk};
 use super::first_tenant::{explain, one_of, print_keys};
 use super::show::{Array, Shape, object, table};
 use crate::flows::{self, Author, TenantRequest};
-use crate::operator_api::views::{TenantFounded, TenantView};
+use crate::operator_api::views::{TenantFounded, TenantSessionsEnded, TenantView};
 use crate::tenants::store::TenantFilter;
 use crate::tenants::{TenantDetails, TenantStatus};
 
@@ -90,6 +90,11 @@ enum Act {
     /// Resume a suspended tenant; sessions that ended stay ended
     #[command(after_help = "Example:\n  vestibule tenant resume acme --reason 'contract renewed'")]
     Resume(Turn),
+    /// End all sessions of a tenant's users and staff, who may log in again at once
+    #[command(
+        after_help = "Example:\n  vestibule tenant end-sessions acme --reason 'tokens may have leaked'"
+    )]
+    EndSessions(Turn),
     /// Delete a tenant and all that is in it, for good; its events stay, without what is personal in them
     #[command(after_help = "Example:
   vestibule tenant delete acme --confirm acme
@@ -135,6 +140,7 @@ pub(super) fn run(tenant: &Tenant, global: &Global, out: &mut dyn Write) -> anyh
         Act::Settings => Ok(()),
         Act::Suspend(turn) => suspend(desk, json, turn, out).await,
         Act::Resume(turn) => resume(desk, json, turn, out).await,
+        Act::EndSessions(turn) => end_sessions(desk, json, turn, out).await,
         Act::Delete { tenant, confirm } => delete::run(desk, json, tenant, confirm, out).await,
     })
 }
@@ -271,4 +277,16 @@ async fn resume(desk: &Desk, json: bool, turn: &Turn, out: &mut dyn Write) -> an
         writeln!(out, "Tenant {slug} is active: its users log in anew, as sessions that ended stay ended.")?;
         Ok(())
     })
+}
+
+async fn end_sessions(desk: &Desk, json: bool, turn: &Turn, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (name, reason, now) =
+        (desk::name(&desk.tenant(&turn.tenant).await?), turn.reason.as_deref(), desk.now());
+    let of = flows::end_tenant_sessions(&desk.db, Author::TERMINAL, &name, reason, now).await;
+    let of = of.map_err(explain)?;
+    if json {
+        return object(out, &TenantSessionsEnded::new(&of, now));
+    }
+    writeln!(out, "All sessions of tenant {} that were opened until {now} have ended.", of.slug)?;
+    Ok(())
 }
