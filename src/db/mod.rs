@@ -160,6 +160,17 @@ impl Database {
         }
     }
 
+    /// How the engine would read a statement's rows, in its own words, for tests.
+    #[doc(hidden)]
+    pub async fn plan(&self, statement: Statement) -> Result<String, DbError> {
+        let (words, column) =
+            if self.is_sqlite() { ("explain query plan", "detail") } else { ("explain", "QUERY PLAN") };
+        let sql = &*format!("{words} {}", statement.sql).leak();
+        let rows = self.list(Statement { sql, ..statement }).await?;
+        let lines = rows.iter().map(|row| row.text(column)).collect::<Result<Vec<_>, _>>()?;
+        Ok(lines.join("\n"))
+    }
+
     /// Whether this is SQLite, for tests that read an engine's own catalogue.
     #[doc(hidden)]
     #[must_use]

@@ -20,5 +20,6 @@ mod operators;
 mod refresh;
 mod schema;
 mod sessions;
+mod staff_sessions;
 mod support;
 mod tenant_keys;

@@ -1,0 +1,92 @@
+//! A page costs what it costs, however many sessions there are: each search reads by the index that fits.
+
+use vestibule::clock::Timestamp;
+use vestibule::ids::{CustomerId, SessionId, UserId};
+use vestibule::sessions::search::{SessionFilter, SessionState, store};
+use vestibule::tenants::Family;
+
+use super::start;
+use crate::support::app::{START, TestApp, TestTenant};
+
+/// Gives the tenant so many sessions of its individual's user, a millisecond after another from the clock's instant on;
+/// a session must be there to be copied. Half of them have ended; each hundredth is on one device, each other from one
+/// address.
+pub async fn fill(app: &TestApp, tenant: &TestTenant, number: i64) {
+    let at = app.clock.now().as_millis();
+    let id = if app.database.is_sqlite() {
+        "printf('%08x-%04x-7000-8000-%012x', (at / 65536), (at % 65536), n)"
+    } else {
+        "lpad(to_hex(at / 65536), 8, '0') || '-' || lpad(to_hex(at % 65536), 4, '0') || '-7000-8000-' \
+         || lpad(to_hex(n), 12, '0')"
+    };
+    app.script(&format!(
+        "insert into sessions (tenant_id, id, user_id, customer_id, family, device_id, platform, client_ip, \
+         client_ip_reason, signing_kid, amr, created_at, idle_expires_at, expires_at, generation, salt, refresh_key_id, \
+         ended_at, end_reason, change_id) \
+         select tenant_id, {id}, user_id, customer_id, family, \
+         case when n % 100 = 0 then 'rare' else 'device-1' end, platform, \
+         case when n % 100 = 0 then '203.0.113.9' else client_ip end, client_ip_reason, signing_kid, amr, at, \
+         idle_expires_at + n, expires_at + n, 1, salt, refresh_key_id, \
+         case when n % 2 = 0 then at end, case when n % 2 = 0 then 'logout' end, change_id \
+         from (select s.*, numbers.n as n, {at} + numbers.n as at from (select * from sessions \
+               where tenant_id = '{}' and family = 'individual' order by id limit 1) s, \
+         (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < {number}) \
+          select n from numbers) numbers) numbered",
+        tenant.id
+    ))
+    .await;
+    app.clock.advance(number + 1);
+}
+
+#[tokio::test]
+async fn each_search_reads_by_the_index_that_fits_it() {
+    let (app, acme) = start().await;
+    app.open(&acme, Family::Individual).await;
+    app.open(&acme, Family::Organization).await;
+    app.open(&acme, Family::Admin).await;
+    fill(&app, &acme, 20_000).await;
+    app.script("analyze").await;
+    let staff = acme.person(Family::Admin);
+    let (user, customer): (Option<UserId>, Option<CustomerId>) =
+        (Some(staff.id.clone()), Some(staff.customer.clone()));
+    let (rare, address) = (Some("rare".to_owned()), Some("203.0.113.9".to_owned()));
+    let (live, none) = (Some(SessionState::Live), SessionFilter::default);
+    let primary = if app.database.is_sqlite() { "sqlite_autoindex_sessions_1" } else { "sessions_pkey" };
+    let half = START.plus_millis(10_000);
+    for (filter, indexes) in [
+        (none(), vec![primary]),
+        (SessionFilter { state: live, ..none() }, vec![primary]),
+        (SessionFilter { platform: rare.clone(), ..none() }, vec![primary]),
+        (SessionFilter { created_before: Some(half), ..none() }, vec![primary]),
+        (SessionFilter { user: user.clone(), ..none() }, vec!["sessions_by_user"]),
+        (SessionFilter { user, state: live, ..none() }, vec!["sessions_open_by_user", "sessions_by_user"]),
+        (SessionFilter { customer, ..none() }, vec!["sessions_by_customer"]),
+        (SessionFilter { device: rare, state: live, ..none() }, vec!["sessions_by_device"]),
+        (SessionFilter { address, ..none() }, vec!["sessions_by_address"]),
+    ] {
+        let (from, before) = filter.range();
+        let middle = SessionId::before(half).as_str().to_owned();
+        let (now, tenant) = (app.clock.now(), &acme.id);
+        for (what, statement) in [
+            ("page", store::list(tenant, &filter, (&from, &before), 51, now)),
+            ("next page", store::list(tenant, &filter, (&from, &middle), 51, now)),
+            ("end", store::find_end_of_page(tenant, &filter, (&from, &before))),
+            ("slice", store::find_some(tenant, &filter, (&middle, &before), 100, now)),
+            ("end of slice", store::find_end_of_slice(tenant, &filter, (&from, &before))),
+        ] {
+            let plan = app.database.plan(statement).await.unwrap();
+            let of_sessions: Vec<_> = plan
+                .lines()
+                .filter(|line| line.contains("sessions") || line.contains(" s ") || line.contains("Sort"))
+                .collect();
+            let fits = of_sessions.iter().any(|line| indexes.iter().any(|index| line.contains(index)));
+            assert!(fits, "{what} by {:?}: {plan}", filter.names());
+            let sorts = plan.contains("Sort") || plan.contains("TEMP B-TREE");
+            let scans = plan.contains("Seq Scan on sessions") || plan.contains("SCAN s");
+            // Where a handful fits PostgreSQL may well sort it.
+            let may_sort = !app.database.is_sqlite() && !indexes.contains(&primary);
+            assert!(!scans && (!sorts || may_sort), "{what} by {:?}: {plan}", filter.names());
+        }
+    }
+    assert!(app.clock.now() > Timestamp::from_millis(0));
+}
