@@ -31,7 +31,14 @@ impl FromRequestParts<SharedApp> for BackendCaller {
         }
         let client = headers::client(parts, app)?;
         let (key, secret) = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
-        let (tenant, key) = authenticate_backend(app, &key, &secret, &client).await?;
+        let (tenant, key) = match authenticate_backend(app, &key, &secret, &client).await {
+            // As it stands first: a key that was brought along may have any of these characters.
+            Err(Error::BackendKey) => {
+                let (key, secret) = headers::form_decoded(&key, &secret).ok_or(Error::BackendKey)?;
+                authenticate_backend(app, &key, &secret, &client).await?
+            }
+            found => found?,
+        };
         if let Some(name) = headers::maybe_tenant(&parts.headers)?
             && !name.names(&tenant)
         {

@@ -34,19 +34,12 @@ pub async fn authenticate(
     client: &Client,
 ) -> Result<Authenticated, Error> {
     const INVALID: Error = Error::Token(TokenProblem::Invalid);
-    let unverified = Unverified::parse(token).ok_or(INVALID)?;
-    let tenant_id = TenantId::parse(unverified.claimed_tenant()).ok_or(INVALID)?;
-    let kid = unverified.kid().to_owned();
-    let key = app.signing_keys.find(&app.db, &app.master, &tenant_id, &kid).await?.ok_or(INVALID)?;
-    let claims = unverified.verify(&key).ok_or(INVALID)?;
-    let found = read(app, &tenant_id, &claims, client).await?.ok_or(INVALID)?;
-    if !found.tenant.valid_kids.contains(&kid) {
-        app.signing_keys.forget(&tenant_id, &kid);
+    let signed = verify(app, token).await?.ok_or(INVALID)?;
+    let found = read(app, &signed.tenant, &signed.claims, client).await?.ok_or(INVALID)?;
+    if !signed.counts(app, &found.tenant) || !signed.agrees(app, &found.tenant, &found.user, &found.session) {
         return Err(INVALID);
     }
-    if !agrees(app, &claims, &found) {
-        return Err(INVALID);
-    }
+    let claims = signed.claims;
     client.tenant.see(&found.tenant.id);
     if !tenant.names(&found.tenant) {
         return Err(Error::Tenant(TenantProblem::Mismatch));
@@ -65,6 +58,42 @@ pub async fn authenticate(
         user: found.user,
         session: found.session,
     })
+}
+
+/// A token whose signature holds under the key that it names, and of which no row has been read.
+pub(super) struct Signed {
+    pub tenant: TenantId,
+    pub claims: Claims,
+    kid: String,
+}
+
+/// Verifies a token's signature; `None` for what no key of the tenant that it names has signed.
+pub(super) async fn verify(app: &App, token: &str) -> Result<Option<Signed>, Error> {
+    let Some(unverified) = Unverified::parse(token) else { return Ok(None) };
+    let Some(tenant) = TenantId::parse(unverified.claimed_tenant()) else { return Ok(None) };
+    let kid = unverified.kid().to_owned();
+    let key = app.signing_keys.find(&app.db, &app.master, &tenant, &kid).await?;
+    let claims = key.and_then(|key| unverified.verify(&key));
+    Ok(claims.map(|claims| Signed { tenant, claims, kid }))
+}
+
+impl Signed {
+    /// Whether the tenant's row lists the key still; one that it does not list is dropped from memory.
+    pub fn counts(&self, app: &App, tenant: &Tenant) -> bool {
+        let counts = tenant.valid_kids.contains(&self.kid);
+        if !counts {
+            app.signing_keys.forget(&self.tenant, &self.kid);
+        }
+        counts
+    }
+
+    /// Whether the claims say what the rows say (R077): issuer, audience, subject.
+    pub fn agrees(&self, app: &App, tenant: &Tenant, user: &User, session: &Session) -> bool {
+        self.claims.iss == tenant.issuer(&app.options.public_url)
+            && self.claims.aud == tenant.audience(&app.options.public_url)
+            && self.claims.sub == user.id.as_str()
+            && self.claims.sid == session.id.as_str()
+    }
 }
 
 struct Found {
@@ -106,13 +135,4 @@ async fn read(
         session: Session::from_row(row)?,
         origin_listed: row.bool("origin_listed")?,
     }))
-}
-
-/// Whether the claims say what the rows say (R077): issuer, audience, subject.
-fn agrees(app: &App, claims: &Claims, found: &Found) -> bool {
-    let Found { tenant, user, session, .. } = found;
-    claims.iss == tenant.issuer(&app.options.public_url)
-        && claims.aud == tenant.audience(&app.options.public_url)
-        && claims.sub == user.id.as_str()
-        && claims.sid == session.id.as_str()
 }

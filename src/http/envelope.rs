@@ -75,14 +75,23 @@ const KEPT: [HeaderName; 4] = [ALLOW, VARY, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_
 /// Gives any refusal, whatever layer it comes from, its body and headers.
 #[must_use]
 pub fn render(response: axum::response::Response, request_id: &str) -> axum::response::Response {
+    render_as(response, |error, status| (status, body(error, status, request_id), error.challenge()))
+}
+
+/// The same in any format: `form` makes an answer's status, body and challenge of a refusal and its status.
+pub(super) fn render_as(
+    response: axum::response::Response,
+    form: impl FnOnce(&Error, StatusCode) -> (StatusCode, Vec<u8>, Option<&'static str>),
+) -> axum::response::Response {
     let status = response.status();
     let refusal = response.extensions().get::<Refusal>().cloned();
     if refusal.is_none() && !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let error = refusal.map_or_else(|| Arc::new(from_status(status)), |refusal| refusal.0);
-    let mut rendered = json_response(status, body(&error, status, request_id));
-    set_headers(rendered.headers_mut(), &error);
+    let (status, body, challenge) = form(&error, status);
+    let mut rendered = json_response(status, body);
+    set_headers(rendered.headers_mut(), &error, challenge);
     for name in KEPT {
         if let Some(value) = response.headers().get(&name) {
             rendered.headers_mut().insert(name, value.clone());
@@ -105,11 +114,11 @@ fn body(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
     serde_json::to_vec(&envelope).unwrap_or_default()
 }
 
-fn set_headers(headers: &mut HeaderMap, error: &Error) {
+fn set_headers(headers: &mut HeaderMap, error: &Error, challenge: Option<&'static str>) {
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = error.challenge() {
+    if let Some(challenge) = challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
 }

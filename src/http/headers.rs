@@ -9,7 +9,8 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::app::App;
@@ -224,8 +225,30 @@ pub fn basic(headers: &HeaderMap) -> Option<(String, SecretString)> {
     }
     let bytes = Zeroizing::new(STANDARD.decode(credentials.trim_matches(' ')).ok()?);
     let (name, password) = std::str::from_utf8(&bytes).ok()?.split_once(':')?;
-    let fits = |text: &str| (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(is_unfit);
     (fits(name) && fits(password)).then(|| (name.to_owned(), SecretString::from(password)))
+}
+
+/// The same name and password as an OAuth client means them, who encodes both as a form's before (RFC 6749 §2.3.1): `None`
+/// where that makes no difference, or they cannot be anybody's.
+#[must_use]
+pub fn form_decoded(name: &str, password: &SecretString) -> Option<(String, SecretString)> {
+    let password = password.expose_secret();
+    let is_encoded = [name, password].iter().any(|text| text.contains(['%', '+']));
+    let decoded = |text: &str| {
+        let form = Zeroizing::new(format!("={text}"));
+        let mut pairs = form_urlencoded::parse(form.as_bytes());
+        let (_, value) = pairs.next().filter(|(_, value)| fits(value))?;
+        // What has a bare `&` was not encoded.
+        pairs.next().is_none().then(|| value.into_owned())
+    };
+    if !is_encoded {
+        return None;
+    }
+    Some((decoded(name)?, SecretString::from(decoded(password)?)))
+}
+
+fn fits(text: &str) -> bool {
+    (1..=MAX_BYTES).contains(&text.len()) && !text.chars().any(is_unfit)
 }
 
 /// A browser's Origin, as it is.

@@ -21,7 +21,7 @@ use crate::ids::{TenantId, random_uuid};
 
 use super::envelope::{Refusal, render};
 use super::query::QueryNames;
-use super::{cors, headers};
+use super::{bare, cors, headers};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -46,9 +46,10 @@ pub async fn answer(State(app): State<SharedApp>, mut request: Request, next: Ne
     request.extensions_mut().insert(id.clone());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let method = request.method().clone();
+    let speaks_bare = bare::is_spoken_at(request.uri().path());
 
     let response = cors::answer(&app, request, next).await;
-    let mut response = render(response, &id.id);
+    let mut response = if speaks_bare { bare::render(response) } else { render(response, &id.id) };
     set_headers(&mut response, &id, &app);
     let observed = Observed {
         method: standard_method(&method),
@@ -86,7 +87,7 @@ fn check(request: &Request, app: &App, queries: &QueryNames) -> Result<(), Error
     if climbs || path.contains(['%', ';', '\\']) || path.contains("//") {
         return Err(Error::NotFound);
     }
-    if ["/api/", "/operator/"].iter().any(|prefix| path.starts_with(prefix)) {
+    if ["/api/", "/operator/", "/oauth2/"].iter().any(|prefix| path.starts_with(prefix)) {
         queries.check(request)?;
     }
     Ok(())

@@ -1,7 +1,10 @@
 //! HTTP: the envelope, the request's headers and body, and what every request goes through.
 
+pub mod bare;
+mod body;
 pub mod cors;
 pub mod envelope;
+pub mod form;
 pub mod headers;
 pub mod json;
 pub mod middleware;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, RefOr};
 
+use crate::http::bare;
 use crate::tenants::Family;
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -57,10 +58,15 @@ impl Person {
 pub fn add(operation: &mut Operation, family: Option<Family>, path: &str) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let login = family.filter(|_| path.contains("/sessions"));
-    if let (Some(RefOr::T(body)), Some(family)) = (&mut operation.request_body, login) {
-        let refresh = id.starts_with("refreshSession");
-        let request = if refresh { refresh_request() } else { login_request(&Person::of(family)) };
-        set_example(body.content.values_mut(), Some(&request));
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        let request = match login {
+            Some(_) if id.starts_with("refreshSession") => Some(refresh_request()),
+            Some(family) => Some(login_request(&Person::of(family))),
+            None => bare::is_spoken_at(path).then(|| json!({ "token": REFRESH })),
+        };
+        if let Some(request) = request {
+            set_example(body.content.values_mut(), Some(&request));
+        }
     }
     let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
     set_example(response.content.values_mut(), success(&id, family).as_ref());
@@ -78,6 +84,7 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
     let data = match operation_id {
         "getKeys" => return Some(jwks()),
         "getIssuerMetadata" | "getOpenidConfiguration" => return Some(metadata()),
+        "introspectToken" => return Some(json!({ "active": false })),
         "getHealth" => json!({ "status": "ok" }),
         "getReadiness" => {
             json!({ "status": "ready", "database": "ok", "migrations": "ok", "keys": "ok" })
@@ -170,5 +177,10 @@ fn metadata() -> Value {
         "jwks_uri": "https://id.example.com/t/tenant-demo-001/.well-known/jwks.json",
         "response_types_supported": [], "grant_types_supported": [], "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
+        "introspection_endpoint": "https://id.example.com/oauth2/introspect",
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "revocation_endpoint": "https://id.example.com/oauth2/revoke",
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "revocations_endpoint": "https://id.example.com/t/tenant-demo-001/revocations",
     })
 }

@@ -1,5 +1,6 @@
 //! What is for everybody: health, the OpenAPI document and its page.
 
+mod bare_errors;
 pub mod docs;
 mod examples;
 pub mod health;

@@ -11,15 +11,17 @@ use utoipa::openapi::{
 };
 
 use crate::error::{Error, example};
+use crate::http::bare;
 use crate::http::paths::{family_prefix, owner_name};
 use crate::ids::NIL;
 use crate::tenants::Family;
 
-use super::examples;
+use super::{bare_errors, examples};
 
 const DESCRIPTION: &str = "Vestibule keeps a tenant's customer sessions: who is logged in, on which device, until \
     when and why it ended. The wire format is that of the FinHub v2.1 sessions API.\n\nEvery answer comes in the \
-    envelope `{ \"code\", \"data\", \"message\" }`; every error has `data.requestId` and a \
+    envelope `{ \"code\", \"data\", \"message\" }`, but under `/oauth2/` and at the issuer, where the RFCs have formats of their \
+    own; every other error has `data.requestId` and a \
     `data.errorType` out of one list: the enum of that property in the schema `Error`. Each operation has an example of \
     every error that it may answer.";
 
@@ -56,6 +58,9 @@ pub fn finish(mut document: OpenApi, audience: Audience) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     add_security_schemes(components, audience);
     components.schemas.insert("Error".to_owned(), error_schema());
+    if document.paths.paths.keys().any(|path| bare::is_spoken_at(path)) {
+        components.schemas.insert(bare_errors::SCHEMA.to_owned(), bare_errors::schema());
+    }
     name_the_data(components);
     for (path, item) in &mut document.paths.paths {
         let family = Family::ALL.into_iter().find(|family| path.starts_with(family_prefix(*family)));
@@ -71,7 +76,11 @@ pub fn finish(mut document: OpenApi, audience: Audience) -> OpenApi {
                 );
                 operation.parameters.get_or_insert_default().push(header.into());
             }
-            add_errors(operation);
+            if bare::is_spoken_at(path) {
+                bare_errors::add(operation);
+            } else {
+                add_errors(operation);
+            }
             examples::add(operation, family, path);
             // What asks for no token says so, for readers that would take silence for an oversight.
             operation.security.get_or_insert_default();
@@ -142,6 +151,10 @@ fn tags(document: &OpenApi) -> Vec<Tag> {
         describe("Organizations", "Sessions of business customers' users."),
         describe("Staff", "Sessions of the tenant's own users."),
         describe("Issuer", "What a verifier of access tokens fetches."),
+        describe(
+            "Tokens",
+            "Introspection and revocation for the tenant's backends, in the RFCs' own formats.",
+        ),
         describe("Registration", "New customers with their first user."),
         describe("Customers", "Individuals and organizations, for the tenant's backend and staff."),
         describe("Users", "Who logs in for a customer, and the tenant's staff; for its backend and staff."),

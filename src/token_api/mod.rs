@@ -1,4 +1,9 @@
-//! What a verifier fetches at a tenant's issuer: the key set and the metadata, in the RFCs' own formats.
+//! Tokens for those who are shown them, in the RFCs' own formats: what a verifier fetches at a tenant's issuer (key set and
+//! metadata), and what the tenant's backends ask (introspection, revocation).
+
+mod form;
+mod introspection;
+mod revocation;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -13,13 +18,15 @@ use crate::error::Error;
 use crate::signing_keys::{self, CACHE_SECONDS};
 use crate::tenants::{self, Tenant, TenantName, slug};
 
-/// For everybody, with no credentials: what is here is public.
+/// What stands at the issuer is public; what stands under `/oauth2/` is for backends.
 #[must_use]
 pub fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(jwks))
         .routes(routes!(authorization_server_metadata))
         .routes(routes!(openid_configuration))
+        .routes(routes!(introspection::introspect))
+        .routes(routes!(revocation::revoke))
 }
 
 /// The tenant's keys (JWK Set)
@@ -79,7 +86,10 @@ async fn metadata(app: &SharedApp, slug: &str) -> Result<Response<Body>, Error> 
     let tenant = find_tenant(app, slug).await?;
     let rows = app.db.fetch(signing_keys::store::find_public(&tenant.id)).await?;
     let algorithms = signing_keys::algorithms(&rows, &tenant.valid_kids)?;
-    let issuer = tenant.issuer(&app.options.public_url);
+    let public_url = &app.options.public_url;
+    let issuer = tenant.issuer(public_url);
+    // The one way in which a backend shows its key.
+    let methods = ["client_secret_basic"];
     document(&json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
@@ -88,6 +98,12 @@ async fn metadata(app: &SharedApp, slug: &str) -> Result<Response<Body>, Error> 
         "grant_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
+        "introspection_endpoint": format!("{public_url}/oauth2/introspect"),
+        "introspection_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint": format!("{public_url}/oauth2/revoke"),
+        "revocation_endpoint_auth_methods_supported": methods,
+        // Ours: what has ended and could still be alive as an access token.
+        "revocations_endpoint": format!("{issuer}/revocations"),
     }))
 }
 

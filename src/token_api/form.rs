@@ -1,0 +1,42 @@
+//! What both calls with a token have in common: the form, and what it may hold.
+
+use axum::extract::Request;
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::app::SharedApp;
+use crate::error::Error;
+use crate::http::form::Form;
+
+/// The largest form, in bytes (R115).
+const LIMIT: usize = 16 * 1024;
+
+/// Where a client might send credentials beside the header, which is the one way (RFC 6749 §2.3).
+const CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
+
+/// A token of the tenant's. Other parameters are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TokenForm {
+    /// An access token or a refresh token.
+    #[expect(dead_code, reason = "for the OpenAPI document")]
+    token: String,
+    /// `access_token` or `refresh_token`. It is ignored: a token says itself what it is.
+    #[expect(dead_code, reason = "for the OpenAPI document")]
+    token_type_hint: Option<String>,
+}
+
+/// Reads the token out of a request's form.
+pub(super) async fn token(request: Request, app: &SharedApp) -> Result<SecretString, Error> {
+    let (parts, body) = request.into_parts();
+    let form = Form::read(&parts.headers, body, LIMIT, app).await?;
+    if let Some(name) = CREDENTIALS.into_iter().find(|name| form.get(name).is_some()) {
+        return Err(Error::malformed(
+            name,
+            "must not be there: the backend key is shown by HTTP Basic alone",
+        ));
+    }
+    form.get("token")
+        .map(SecretString::from)
+        .ok_or_else(|| Error::invalid("token", "is required: an access token or a refresh token"))
+}
