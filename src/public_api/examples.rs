@@ -84,7 +84,7 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
     let data = match operation_id {
         "getKeys" => return Some(jwks()),
         "getIssuerMetadata" | "getOpenidConfiguration" => return Some(metadata()),
-        "introspectToken" => return Some(json!({ "active": false })),
+        "introspectToken" => return Some(introspected(&Person::of(Family::Individual))),
         "getHealth" => json!({ "status": "ok" }),
         "getReadiness" => {
             json!({ "status": "ready", "database": "ok", "migrations": "ok", "keys": "ok" })
@@ -161,6 +161,17 @@ fn metadata_of_session() -> Value {
     json!({
         "clientIp": "127.0.0.1", "clientPlatform": "mobile", "userAgent": "curl/8.14.1",
         "createdAt": "2026-03-16T19:49:32.410Z",
+    })
+}
+
+fn introspected(person: &Person) -> Value {
+    let issuer = "https://id.example.com/t/tenant-demo-001";
+    json!({
+        "active": true, "token_type": "Bearer", "iss": issuer, "sub": person.user, "aud": issuer, "exp": 1_773_694_172,
+        "iat": 1_773_690_572, "jti": "8d2f7f5e-5f5b-4b7e-9f0d-0c7f6d0a4f11",
+        "client_id": "5e1f0f3c-2c39-4b58-9d8e-6a3f0d5b7c21", "username": person.email, "sid": SESSION,
+        "auth_time": 1_773_690_572, "acr": "aal1", "amr": ["pwd"], "tenantId": TENANT, "customerId": person.customer,
+        "userId": person.user, "userType": "CONSUMER", "roles": [person.role],
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use vestibule::db::Statement;
 use vestibule::error::Error;
+use vestibule::http::bare;
 use vestibule::tenants::Family;
 
 use super::{document, documents, fits, operations};
@@ -50,11 +51,17 @@ fn is_complete(document: &Value) {
 fn every_operation_has_an_example_of_its_success_that_fits_its_schema() {
     for document in documents() {
         for (name, operation) in operations(&document) {
-            let content = &operation["responses"]["200"]["content"]["application/json"];
-            assert!(content["example"].is_object(), "{name} has no example");
-            fits(&document, &content["schema"], &content["example"], &name);
+            let success = &operation["responses"]["200"];
+            // Whatever is revoked, there is nothing to say of it.
+            if operation["operationId"] == "revokeToken" {
+                assert!(success["content"].is_null());
+            } else {
+                let content = &success["content"]["application/json"];
+                assert!(content["example"].is_object(), "{name} has no example");
+                fits(&document, &content["schema"], &content["example"], &name);
+            }
             if let Some(body) = operation.get("requestBody") {
-                let content = &body["content"]["application/json"];
+                let (_, content) = body["content"].as_object().unwrap().iter().next().unwrap();
                 assert!(content["example"].is_object(), "{name}'s body has no example");
                 fits(&document, &content["schema"], &content["example"], &name);
             }
@@ -76,6 +83,14 @@ fn every_error_has_examples_that_are_its_actual_bodies() {
             assert!(!examples.is_empty(), "{name} {status}");
             for example in examples.values() {
                 let body = &example["value"];
+                if name.contains(" /oauth2/") {
+                    fits(&document, &content["schema"], body, &format!("{name} {status}"));
+                    let known = Error::catalogue().into_iter().any(|(error, _)| {
+                        bare::parts(&error).0.to_string() == *status && bare::body(&error) == *body
+                    });
+                    assert!(known, "{name} {status}: {body}");
+                    continue;
+                }
                 assert_eq!(body["code"].to_string(), *status, "{name}");
                 fits(&document, &content["schema"], body, &format!("{name} {status}"));
                 let mut catalogue = Error::catalogue().into_iter();

@@ -47,6 +47,21 @@ fn in_the_envelope(answer: &Answer, what: &str) {
     nothing_inner(answer, what);
 }
 
+/// An error as the OAuth RFCs have it (RFC 6749 §5.2), and nothing inner.
+#[track_caller]
+fn in_the_rfcs_format(answer: &Answer, what: &str) {
+    let status = answer.status.as_u16();
+    let names: Vec<_> = answer.json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["error", "error_description"], "{what}: {}", answer.text);
+    assert!(answer.headers.contains_key("x-request-id"), "{what}");
+    assert_eq!(answer.headers["content-type"], "application/json; charset=utf-8", "{what}");
+    assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{what}");
+    assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{what}");
+    assert_eq!(answer.headers.contains_key("retry-after"), status == 503, "{what}");
+    nothing_inner(answer, what);
+}
+
 /// Nothing that only a developer should see (R123).
 #[track_caller]
 fn nothing_inner(answer: &Answer, what: &str) {

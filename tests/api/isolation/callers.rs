@@ -97,6 +97,12 @@ impl Caller {
                 _ if self.family().is_some() => Refused(403, "FORBIDDEN"),
                 _ => Refused(401, "BACKEND_KEY"),
             },
+            Permission::Client => match self {
+                Self::Backend => Allowed,
+                Self::OthersBackendAtHome => Elsewhere,
+                Self::OthersBackend => Refused(403, "unauthorized_client"),
+                _ => Refused(401, "invalid_client"),
+            },
             Permission::Read | Permission::Manage => match self {
                 Self::Backend | Self::Admin => Allowed,
                 Self::Operator | Self::Viewer if permission == Permission::Read => Allowed,

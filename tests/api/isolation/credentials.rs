@@ -58,6 +58,7 @@ impl Held {
 fn refused_at(permission: Permission, basic: bool) -> (u16, &'static str) {
     match permission {
         Permission::Backend => (401, "BACKEND_KEY"),
+        Permission::Client => (401, "invalid_client"),
         Permission::Read | Permission::Manage if basic => (401, "BACKEND_KEY"),
         _ => (401, "TOKEN"),
     }
@@ -97,6 +98,7 @@ impl Door<'_> {
         let [key, secret] = &held.backend;
         let shown = match permission {
             Permission::Read | Permission::Manage | Permission::Backend => (403, "TENANT"),
+            Permission::Client => (403, "unauthorized_client"),
             _ => basic,
         };
         calls.push((to(away).basic(key, secret), "a backend key", shown));
@@ -159,5 +161,6 @@ async fn R050_nothing_that_one_tenant_issued_opens_any_operation_of_another() {
     }
     assert!(asked >= 50, "{asked} operations");
     let seen: Vec<_> = seen.iter().map(|(status, error_type)| (*status, error_type.as_str())).collect();
-    assert_eq!(seen, [(401, "BACKEND_KEY"), (401, "TOKEN"), (403, "TENANT")]);
+    let bare = [(401, "invalid_client"), (403, "unauthorized_client")];
+    assert_eq!(seen, [(401, "BACKEND_KEY"), (401, "TOKEN"), bare[0], (403, "TENANT"), bare[1]]);
 }

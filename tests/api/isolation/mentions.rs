@@ -40,7 +40,7 @@ async fn R047_no_operation_takes_a_tenant_that_its_credential_does_not_name() {
         let caller = match permission {
             Permission::Open | Permission::Public | Permission::Operator => continue,
             Permission::Login(_) | Permission::Secret | Permission::Refresh(_) => vec![Caller::Nobody],
-            Permission::Backend => vec![Caller::Backend],
+            Permission::Backend | Permission::Client => vec![Caller::Backend],
             Permission::Read | Permission::Manage => vec![Caller::Backend, Caller::Admin],
             Permission::Own(family) => {
                 Caller::ALL.into_iter().filter(|caller| caller.family() == Some(family)).take(1).collect()
@@ -57,16 +57,20 @@ async fn R047_no_operation_takes_a_tenant_that_its_credential_does_not_name() {
             for name in wrong {
                 let answer = app.call(call.clone().tenant(name)).await;
                 let expected = match name.trim() {
+                    "" if permission == Permission::Client => (400, "invalid_request"),
                     "" => (400, "MISSING_HEADERS"),
                     // Beside a reset secret nothing else says whose it is: there it is nobody's.
                     _ if permission == Permission::Secret && is_globex(name) => (400, "VALIDATION"),
+                    _ if permission == Permission::Client => (403, "unauthorized_client"),
                     _ => (403, "TENANT"),
                 };
                 assert_eq!((answer.status.as_u16(), answer.error_type()), expected, "{what} for {name:?}");
             }
             for second in [&acme.slug, &globex.slug, ""] {
                 let answer = app.call(call.clone().tenant(&acme.slug).tenant(second)).await.expect(400);
-                assert_eq!(answer.error_type(), "MALFORMED_REQUEST", "{what}");
+                let malformed =
+                    if permission == Permission::Client { "invalid_request" } else { "MALFORMED_REQUEST" };
+                assert_eq!(answer.error_type(), malformed, "{what}");
             }
             // A key names its tenant by itself; a token does not say for whom it is shown.
             if caller != Caller::Backend {

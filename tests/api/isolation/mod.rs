@@ -17,7 +17,7 @@ use serde_json::Value;
 use vestibule::server::{openapi, operator_openapi};
 use vestibule::tenants::Family;
 
-use Permission::{Backend, Login, Manage, Open, Operator, Own, Public, Read, Refresh, Secret};
+use Permission::{Backend, Client, Login, Manage, Open, Operator, Own, Public, Read, Refresh, Secret};
 
 /// Who may call an operation, and what becomes of the ids in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +40,8 @@ enum Permission {
     Manage,
     /// Backend.
     Backend,
+    /// Backend, with a token of somebody's, in the RFCs' own format: whatever is not its tenant's is answered alike.
+    Client,
     /// Operators, on their listener.
     Operator,
 }
@@ -72,6 +74,7 @@ const TABLE: &[(Permission, &[&str])] = &[
         "resumeUser", "closeUser", "eraseUser", "setPassword", "resetLogin",
     ]),
     (Backend, &["getEvents", "startPasswordReset"]),
+    (Client, &["introspectToken", "revokeToken"]),
     (Operator, &[
         "listOperators", "createOperator", "revokeOperator", "getSettingsSchema", "listTenants", "createTenant",
         "getTenant", "updateTenant", "deleteTenant", "suspendTenant", "resumeTenant", "listTenantKeys",
@@ -91,6 +94,8 @@ struct Operation {
     queries: Vec<String>,
     /// The document's example of its body; null without one.
     body: Value,
+    /// Whether that is sent as a form.
+    is_form: bool,
 }
 
 impl Operation {
@@ -110,13 +115,16 @@ fn operations() -> Vec<Operation> {
             for (method, operation) in item.as_object().unwrap() {
                 let parameters = operation["parameters"].as_array().into_iter().flatten();
                 let queries = parameters.filter(|parameter| parameter["in"] == "query");
+                let content = &operation["requestBody"]["content"];
+                let form = &content["application/x-www-form-urlencoded"]["example"];
                 operations.push(Operation {
                     id: operation["operationId"].as_str().unwrap().to_owned(),
                     method: method.to_uppercase(),
                     path: path.clone(),
                     for_operators,
                     queries: queries.map(|query| query["name"].as_str().unwrap().to_owned()).collect(),
-                    body: operation["requestBody"]["content"]["application/json"]["example"].clone(),
+                    body: if form.is_null() { &content["application/json"]["example"] } else { form }.clone(),
+                    is_form: !form.is_null(),
                 });
             }
         }

@@ -43,6 +43,8 @@ pub struct Own {
     pub name: String,
     pub reset_secret: String,
     pub refresh_token: String,
+    /// An access token.
+    pub token: String,
     /// A tenant's slug.
     pub tenant: String,
     pub key: String,
@@ -90,8 +92,9 @@ impl World {
         let (customer, user) = app.organization(globex, &fresh_email()).await;
         world.second_user(globex, &customer).await;
         let reset_secret = world.reset_secret(globex, &globex.person(Family::Individual).email).await;
+        let token = world.theirs[0].token.clone();
         let of_tenant = world.of_tenant(&globex.slug).await;
-        world.their_things = Own { customer, user, reset_secret, ..of_tenant };
+        world.their_things = Own { customer, user, reset_secret, token, ..of_tenant };
         world
     }
 
@@ -148,6 +151,10 @@ impl World {
                     _ => (),
                 }
                 Own { customer, user, ..Own::default() }
+            }
+            Permission::Client => {
+                let opened = self.person(Family::Individual).await;
+                Own { token: opened.token.clone(), ..Own::of(&opened) }
             }
             Permission::Own(family) => match &party.opened {
                 Some(opened) if party.caller.family().is_some() => Own::of(opened),
@@ -215,6 +222,7 @@ impl World {
             "sessionId" => of.session.clone(),
             "resetSecret" => of.reset_secret.clone(),
             "refreshToken" => of.refresh_token.clone(),
+            "token" => of.token.clone(),
             "slug" | "tenant" => of.tenant.clone(),
             "keyId" => of.key.clone(),
             "kid" => of.kid.clone(),
@@ -299,7 +307,15 @@ impl World {
             .and("platform", "mobile")
             .and("deviceid", "device-1")
             .and("user-agent", "test-agent/1");
-        if body.is_null() { call } else { call.json(&body) }
+        match body.as_object() {
+            None => call,
+            Some(fields) if operation.is_form => {
+                let fields: Vec<_> =
+                    fields.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+                call.form(&fields)
+            }
+            Some(_) => call.json(&body),
+        }
     }
 
     /// Puts into an example what must be somebody's own, or new.

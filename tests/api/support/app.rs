@@ -384,8 +384,9 @@ impl Answer {
         self
     }
 
+    /// The word for what is wrong: the envelope's, or under `/oauth2/` the RFCs'.
     pub fn error_type(&self) -> &str {
-        self.field("errorType")
+        self.json["error"].as_str().unwrap_or_else(|| self.field("errorType"))
     }
 
     /// The body without the one thing that differs between equal answers: the request id.

@@ -69,6 +69,13 @@ impl Call {
         self.and("content-type", "application/json").body(body.to_string())
     }
 
+    /// With a form as its body.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        let body = form.extend_pairs(fields).finish();
+        self.and("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = body.as_ref().to_vec();
         self
