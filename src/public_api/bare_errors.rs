@@ -14,18 +14,20 @@ pub(super) const SCHEMA: &str = "OAuthError";
 
 /// The statuses of an operation there, with an example of every code that it may answer.
 pub(super) fn add(operation: &mut Operation) {
-    let applies = |error: &Error| match error {
-        Error::BackendKey | Error::Tenant(_) => true,
-        Error::Authentication { .. }
-        | Error::Locked { .. }
-        | Error::Token(_)
-        | Error::SessionEnded { .. }
-        | Error::RefreshToken
-        | Error::SessionLimit { .. }
-        | Error::Forbidden { .. }
-        | Error::Conflict(_)
-        | Error::Overloaded { .. } => false,
-        _ => true,
+    // No user logs in there, no user's token counts, and nothing contradicts what is there.
+    let applies = |error: &Error| {
+        !matches!(
+            error,
+            Error::Authentication { .. }
+                | Error::Locked { .. }
+                | Error::Token(_)
+                | Error::SessionEnded { .. }
+                | Error::RefreshToken
+                | Error::SessionLimit { .. }
+                | Error::Forbidden { .. }
+                | Error::Conflict(_)
+                | Error::Overloaded { .. }
+        )
     };
     let mut by_status: BTreeMap<u16, Vec<(Error, &str)>> = BTreeMap::new();
     for (error, meaning) in Error::catalogue().into_iter().filter(|(error, _)| applies(error)) {

@@ -16,6 +16,7 @@ mod imported_hashes;
 mod isolation;
 mod limits;
 mod login;
+mod oauth;
 mod operators;
 mod refresh;
 mod schema;

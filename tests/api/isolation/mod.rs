@@ -17,6 +17,8 @@ use serde_json::Value;
 use vestibule::server::{openapi, operator_openapi};
 use vestibule::tenants::Family;
 
+pub use rows::{Rows, unchanged};
+
 use Permission::{Backend, Client, Login, Manage, Open, Operator, Own, Public, Read, Refresh, Secret};
 
 /// Who may call an operation, and what becomes of the ids in it.

@@ -11,10 +11,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
+use vestibule::app::SharedApp;
 use vestibule::clock::Timestamp;
 use vestibule::customers::store::NewCustomer;
 use vestibule::customers::{self, CustomerKind};
-use vestibule::db::{Row, Statement};
+use vestibule::db::{Database, Row, Statement};
 use vestibule::events::Actor;
 use vestibule::flows::create_user;
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, hash_blocking};
@@ -64,19 +65,23 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 /// Two instances of the service on one database, as behind a balancer.
 pub async fn two_instances() -> (TestApp, Router) {
     let key = vestibule::secrets::MasterKeys::generate().to_string();
-    let with_key = || Wanted { master_key: Some(key.clone()), ..Wanted::default() };
-    let first = TestApp::start_with(with_key()).await;
-    let beside = vestibule::app::App {
-        db: first.database.open_again().await,
+    let first = TestApp::start_with(Wanted { master_key: Some(key.clone()), ..Wanted::default() }).await;
+    let other = beside(&first, &key, first.database.open_again().await);
+    (first, public_router(&other))
+}
+
+/// One more instance beside another, with the same master key and clock, on its own handle of the database.
+pub fn beside(first: &TestApp, master_key: &str, db: Database) -> SharedApp {
+    std::sync::Arc::new(vestibule::app::App {
+        db,
         clock: first.clock.clone(),
-        master: vestibule::secrets::MasterKeys::parse(&key).unwrap(),
-        passwords: vestibule::passwords::Passwords::start(with_key().passwords).unwrap(),
+        master: vestibule::secrets::MasterKeys::parse(master_key).unwrap(),
+        passwords: vestibule::passwords::Passwords::start(Wanted::default().passwords).unwrap(),
         breached_passwords: None,
         signing_keys: vestibule::signing_keys::SigningKeys::default(),
         options: first.app.options.clone(),
         refusals: vestibule::app::Refusals::default(),
-    };
-    (first, public_router(&std::sync::Arc::new(beside)))
+    })
 }
 
 /// An event's row.
