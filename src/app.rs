@@ -9,6 +9,7 @@ use crate::config::IpNetwork;
 use crate::db::Database;
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::Passwords;
+use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::SigningKeys;
 
@@ -27,6 +28,8 @@ pub struct App {
     /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
     pub options: AppOptions,
+    /// Who waits for revocations.
+    pub revocations: RevocationWatch,
     /// Since the last summary.
     pub refusals: Refusals,
 }

@@ -28,6 +28,7 @@ pub mod flows;
 
 // The parts that requests share.
 pub mod app;
+pub mod revocation_watch;
 
 // The domain: rules in mod.rs, SQL in store.rs.
 pub mod customers;

@@ -1,11 +1,13 @@
 //! What `serve` and `demo` share: the application from a configuration, and its run until it is stopped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use secrecy::ExposeSecret;
+use tokio::sync::mpsc;
 
-use crate::app::{App, AppOptions, Refusals};
+use crate::app::{App, AppOptions, Refusals, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
@@ -13,6 +15,7 @@ use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
+use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
 use crate::telemetry::Metrics;
@@ -114,6 +117,11 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             https: config.public_url()?.is_https(),
             body_timeout: config.body_timeout(),
         },
+        // Most connections stay free for everybody else, and an answer comes before its connection counts as idle.
+        revocations: RevocationWatch::new(
+            config.max_connections / 4,
+            config.idle_timeout().saturating_sub(Duration::from_secs(2)),
+        ),
         refusals: Refusals::default(),
     })
 }
@@ -129,7 +137,7 @@ pub(super) async fn serve(
     let app = Arc::new(app);
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
     let routers = (server::public_router(&app), server::operator_router(&app, metrics));
-    let served = listeners.serve(routers.0, routers.1, stop).await;
+    let served = listeners.serve(routers.0, routers.1, end_waiting_first(&app, stop)).await;
     for task in background {
         task.abort();
     }
@@ -141,6 +149,23 @@ pub(super) async fn serve(
     app.db.close().await;
     tracing::info!("stopped");
     served
+}
+
+/// Passes requests to stop on; what would wait for as long as the grace is ends with the first.
+fn end_waiting_first(app: &SharedApp, mut stop: StopRequests) -> StopRequests {
+    let (sender, receiver) = mpsc::channel(2);
+    let waiting = app.revocations.clone();
+    tokio::spawn(async move {
+        while stop.recv().await.is_some() {
+            waiting.stop();
+            if sender.send(()).await.is_err() {
+                return;
+            }
+        }
+        // Whoever cannot ask any more has not asked to stop.
+        sender.closed().await;
+    });
+    receiver
 }
 
 /// Logs and metrics, by the configuration.

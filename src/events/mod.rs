@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod recorded;
+pub mod revocations;
 pub mod store;
 
 use serde_json::{Value, json};

@@ -87,7 +87,8 @@ fn check(request: &Request, app: &App, queries: &QueryNames) -> Result<(), Error
     if climbs || path.contains(['%', ';', '\\']) || path.contains("//") {
         return Err(Error::NotFound);
     }
-    if ["/api/", "/operator/", "/oauth2/"].iter().any(|prefix| path.starts_with(prefix)) {
+    let ours = ["/api/", "/operator/", "/oauth2/"].iter().any(|prefix| path.starts_with(prefix));
+    if ours || path.ends_with("/revocations") {
         queries.check(request)?;
     }
     Ok(())

@@ -57,6 +57,7 @@ pub const METRICS: &[Metric] = &[
         &[],
         "How long ago all events had their numbers, at the last look.",
     ),
+    gauge("vestibule_revocation_waits", &[], "Requests and streams that wait for revocations now."),
     gauge("vestibule_build_info", &["version", "commit"], "Always 1; the labels say what runs."),
     gauge("process_resident_memory_bytes", &[], "Memory of the process in RAM."),
     gauge("process_open_fds", &[], "Files and sockets open."),

@@ -1,9 +1,10 @@
-//! Tokens for those who are shown them, in the RFCs' own formats: what a verifier fetches at a tenant's issuer (key set and
-//! metadata), and what the tenant's backends ask (introspection, revocation).
+//! Tokens for those who are shown them: what a verifier fetches at a tenant's issuer (key set and metadata in the RFCs' own
+//! formats, and what has ended), and what the tenant's backends ask (introspection, revocation).
 
 mod form;
 mod introspection;
 mod revocation;
+mod revocations;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -18,7 +19,7 @@ use crate::error::Error;
 use crate::signing_keys::{self, CACHE_SECONDS};
 use crate::tenants::{self, Tenant, TenantName, slug};
 
-/// What stands at the issuer is public; what stands under `/oauth2/` is for backends.
+/// Keys and metadata are public; what has ended and what stands under `/oauth2/` is for backends.
 #[must_use]
 pub fn router() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
@@ -27,6 +28,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .routes(routes!(openid_configuration))
         .routes(routes!(introspection::introspect))
         .routes(routes!(revocation::revoke))
+        .routes(routes!(revocations::get_revocations))
 }
 
 /// The tenant's keys (JWK Set)

@@ -19,6 +19,7 @@ mod login;
 mod oauth;
 mod operators;
 mod refresh;
+mod revocations;
 mod schema;
 mod sessions;
 mod staff_sessions;

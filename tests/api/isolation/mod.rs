@@ -75,7 +75,7 @@ const TABLE: &[(Permission, &[&str])] = &[
         "resumeCustomer", "closeCustomer", "eraseCustomer", "addCustomerUser", "addStaff", "changeUser", "suspendUser",
         "resumeUser", "closeUser", "eraseUser", "setPassword", "resetLogin",
     ]),
-    (Backend, &["getEvents", "startPasswordReset"]),
+    (Backend, &["getEvents", "getRevocations", "startPasswordReset"]),
     (Client, &["introspectToken", "revokeToken"]),
     (Operator, &[
         "listOperators", "createOperator", "revokeOperator", "getSettingsSchema", "listTenants", "createTenant",

@@ -134,7 +134,7 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
         (Permission::Client, ..) => GOOD,
         // A filter finds nothing.
         (_, Place::Query(_), _) if !odd => GOOD,
-        (Permission::Public | Permission::Operator, ..) => ABSENT,
+        (Permission::Public | Permission::Operator, ..) | (_, Place::Path(_), "slug") => ABSENT,
         (Permission::Login(_), Place::Body(_), "tenantId") if odd => BAD,
         (Permission::Login(_), Place::Body(_), _) => (403, "TENANT"),
         // A token that is good, and of a tenant that the request does not name.

@@ -150,7 +150,7 @@ impl World {
                     "listCustomerUsers" => self.second_user(acme, &customer).await,
                     _ => (),
                 }
-                Own { customer, user, ..Own::default() }
+                Own { customer, user, tenant: acme.slug.clone(), ..Own::default() }
             }
             Permission::Client => {
                 let opened = self.person(Family::Individual).await;
@@ -263,8 +263,11 @@ impl World {
 
     /// The cursor of an operation's second page, for a tenant's backend; of operators' lists for an operator.
     async fn cursor(&self, operation: &Operation, tenant: &TestTenant, of: &Own) -> String {
-        let path = operation.path.replace("{customerId}", &of.customer);
-        let first = Call::get(format!("{path}?limit=1"));
+        let path = operation.path.replace("{customerId}", &of.customer).replace("{slug}", &tenant.slug);
+        // What is followed has no size of a page, and a cursor always.
+        let (query, field) =
+            if operation.id == "getRevocations" { ("", "cursor") } else { ("?limit=1", "nextCursor") };
+        let first = Call::get(format!("{path}{query}"));
         let answer = if !operation.for_operators {
             self.app.call(first.backend(tenant)).await
         } else if tenant.slug == self.acme.slug {
@@ -273,7 +276,7 @@ impl World {
             // No tenant has operators' lists: one of its own.
             self.app.call(Call::get(format!("{CUSTOMERS}?limit=1")).backend(tenant)).await
         };
-        answer.expect(200).field("nextCursor").to_owned()
+        answer.expect(200).field(field).to_owned()
     }
 
     /// An operation's request, by nobody yet.
