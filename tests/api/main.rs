@@ -20,6 +20,7 @@ mod oauth;
 mod operators;
 mod refresh;
 mod revocations;
+mod races;
 mod schema;
 mod sessions;
 mod staff_sessions;
