@@ -19,7 +19,7 @@ use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
 use crate::telemetry::Metrics;
-use crate::{installation, server, telemetry, upkeep};
+use crate::{installation, server, sessions, telemetry, upkeep};
 
 /// A runtime for a command.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -63,9 +63,12 @@ pub(super) async fn refuse_demo(db: &Database) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a master key that does not open the database.
+/// Refuses a master key that does not open the database, or does not refresh its sessions.
 pub(super) async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::Result<()> {
-    let checked = signing_keys::check_master(db, master).await;
+    let mut checked = signing_keys::check_master(db, master).await;
+    if checked.is_ok() {
+        checked = sessions::keys::check_master(db, master, Clock::system().now()).await;
+    }
     checked.map_err(|error| anyhow!("master_key_file: {error:#}"))
 }
 
@@ -134,6 +137,7 @@ pub(super) async fn serve(
     metrics: Metrics,
     stop: StopRequests,
 ) -> anyhow::Result<()> {
+    sessions::keys::remember_master(&app.db, &app.master, app.clock.now()).await?;
     let app = Arc::new(app);
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
     let routers = (server::public_router(&app), server::operator_router(&app, metrics));

@@ -1,5 +1,6 @@
 //! Sessions: who is logged in, on which device, until when, and why it ended.
 
+pub mod keys;
 pub mod operations;
 pub mod search;
 pub mod store;

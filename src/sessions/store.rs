@@ -94,8 +94,8 @@ pub struct Refreshing<'a> {
 }
 
 /// Moves a session to its next generation, in one statement that changes no column of an index. Refused ("session")
-/// unless the row is still of the generation before, and the session lives by all that stands above it: what was read
-/// before must hold now (R087, R091, R094).
+/// unless the row is still of the generation before, the session lives by all that stands above it, and the key that
+/// opened it is good: what was read before must hold now (R087, R091, R094).
 #[must_use]
 pub fn refresh(tenant: &TenantId, refreshing: &Refreshing<'_>) -> Statement {
     let Refreshing { session, networks, change, now } = refreshing;
@@ -107,7 +107,8 @@ pub fn refresh(tenant: &TenantId, refreshing: &Refreshing<'_>) -> Statement {
          join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id join tenants t on t.id = u.tenant_id \
          where u.tenant_id = s.tenant_id and u.id = s.user_id and u.customer_id = s.customer_id and ",
         session_lives!("$4"),
-        ") returning id"
+        ") and not exists (select 1 from tenant_keys k where k.tenant_id = s.tenant_id and k.id = s.tenant_key_id \
+         and (k.revoked_at is not null or k.expires_at <= $4)) returning id"
     ))
     .bind(tenant)
     .bind(&session.id)
@@ -307,4 +308,16 @@ pub fn erase_some(tenant: &TenantId, user: &UserId, now: Timestamp, limit: i64) 
     .bind(user)
     .bind(now)
     .bind(limit)
+}
+
+/// A row if any session that has not ended is refreshed under this master key. Looks through all sessions: for keys that
+/// are missing only.
+#[must_use]
+pub fn find_any_under(master_key_id: &str, now: Timestamp) -> Statement {
+    Statement::new(
+        "select id from sessions where refresh_key_id = $1 and ended_at is null and idle_expires_at > $2 \
+         and expires_at > $2 limit 1",
+    )
+    .bind(master_key_id)
+    .bind(now)
 }

@@ -272,6 +272,7 @@ fn R048_a_store_function_takes_a_tenant() {
         ("tenants", "list", "an operator's list of tenants"),
         ("tenants", "find_deleted", "which tenants are to be emptied"),
         ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
+        ("sessions", "find_any_under", "whether the master key file is this database's"),
         ("signing_keys", "find_replaced", "whose keys are to be retired"),
         ("sessions", "find_due", "whose operations are to go on"),
         ("operators", "find_by_token", "an operator is no tenant's"),
@@ -283,6 +284,8 @@ fn R048_a_store_function_takes_a_tenant() {
         ("installation", "mark_demo", "the database's own"),
         ("installation", "find_demo", "the database's own"),
         ("installation", "find_any_tenant", "the database's own: is there any?"),
+        ("installation", "remember_refresh_key", "the database's own"),
+        ("installation", "find_refresh_keys", "the database's own"),
     ];
     let mut needed = BTreeSet::new();
     let mut seen = 0;

@@ -4,11 +4,11 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldError, TenantProblem};
 use crate::events::EventName;
+use crate::flows::shown_key::vouch;
 use crate::refresh_tokens::RefreshToken;
 use crate::sessions::{EndReason, Session};
 use crate::tenants::{KeyPurpose, Lifetimes, Tenant};
 
-use super::super::shown_key::vouch;
 use super::read::Found;
 use super::{Refresh, generation};
 

@@ -7,13 +7,13 @@ use crate::clock::Timestamp;
 use crate::db::{Change, DbError};
 use crate::error::Error;
 use crate::events::{self, Actor, Ends, Event, EventName};
+use crate::flows::{Ended, Ending, end_session};
 use crate::ids::ChangeId;
 use crate::refresh_tokens::RefreshToken;
 use crate::sessions::store::Refreshing;
 use crate::sessions::{self, EndReason, Session};
 use crate::tenants::Lifetimes;
 
-use super::super::end_session::{Ended, Ending, end_session};
 use super::decide::{End, Refusal, held_to_settings};
 use super::read::Found;
 use super::{Refresh, networks};

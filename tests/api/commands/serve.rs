@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use vestibule::secrets::{EXAMPLE_KEY, MasterKeys};
+use vestibule::db::Statement;
+use vestibule::secrets::{EXAMPLE_KEY, MasterKeys, random_text};
 use vestibule::tenants::Family;
 
 use super::init::Installation;
@@ -67,6 +68,34 @@ async fn serve_and_check_config_refuse_a_master_key_that_does_not_open_the_datab
     assert!(folder.run(&["check-config"]).well().contains("# the configuration is good"));
     let server = folder.serve(&[]);
     assert_eq!(server.login(Family::Admin, "acme", &made.login()).await.0, 200);
+}
+
+#[tokio::test]
+async fn serve_and_check_config_refuse_a_master_key_file_without_a_line_that_sessions_are_refreshed_under() {
+    let made = Installation::new().await;
+    let folder = &made.folder;
+    let first = fs::read_to_string(folder.path("master.key")).unwrap();
+    let first = first.lines().last().unwrap();
+    let [second, third] = ["second", "third"].map(|id| format!("{id}:{}", random_text()));
+    // Under the second line there is a session, and nothing is sealed; under the third there is neither.
+    folder.write("master.key", &format!("{third}\n{first}\n"));
+    folder.serve(&[]).stop();
+    folder.write("master.key", &format!("{second}\n{first}\n"));
+    let server = folder.serve(&[]);
+    assert_eq!(server.login(Family::Admin, "acme", &made.login()).await.0, 200);
+    server.stop();
+    folder.write("master.key", &format!("{first}\n"));
+    let reason = "master_key_file: sessions that have not ended are refreshed under second, which the file does not have";
+    for command in ["serve", "check-config"] {
+        folder.run(&[command]).badly(&[reason, "restore that file's copy"]);
+    }
+    folder.write("master.key", &format!("{first}\n{second}\n"));
+    folder.run(&["check-config"]).well();
+    // Once they have ended the line may go.
+    let ended = "update sessions set ended_at = 1, end_reason = 'logout' where refresh_key_id = 'second' returning id";
+    made.database.apply(Statement::new(ended).must_change("the session")).await.unwrap();
+    folder.write("master.key", &format!("{first}\n"));
+    folder.run(&["check-config"]).well();
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn message(answer: &Answer) -> &str {
 }
 
 /// A user's own change, in their session.
-fn change(tenant: &TestTenant, of: &Opened, current: &str, new: &str) -> Call {
+pub fn change(tenant: &TestTenant, of: &Opened, current: &str, new: &str) -> Call {
     let path = format!("{}/users/{NIL}/credentials", prefix(of.family, NIL));
     let body = json!({ "currentPassword": current, "newPassword": new, "matchingPassword": new });
     Call::new("PUT", path).tenant(&tenant.slug).bearer(&of.token).json(&body)

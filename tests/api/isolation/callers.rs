@@ -78,9 +78,12 @@ impl Caller {
     pub fn access(self, permission: Permission) -> Access {
         use Access::{Allowed, Elsewhere, Refused};
         match permission {
-            Permission::Open | Permission::Public | Permission::Login(_) => Allowed,
-            // Whatever else they show.
-            Permission::Secret | Permission::Refresh(_) => Allowed,
+            // Whatever they show in Authorization.
+            Permission::Open
+            | Permission::Public
+            | Permission::Login(_)
+            | Permission::Secret
+            | Permission::Refresh(_) => Allowed,
             Permission::Operator if self == Self::OperatorToken => Allowed,
             Permission::Operator => Refused(401, "TOKEN"),
             Permission::Own(family) => match self {

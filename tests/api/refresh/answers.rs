@@ -117,7 +117,7 @@ async fn a_refresh_needs_no_header_but_the_tenant_and_the_sessions_device() {
         app.call(bare.clone().for_tenant(name)).await.expect(200);
     }
     for alias in ["x-device-id", "device-id"] {
-        app.call(bare.clone().from_device(None).and(alias, "device-1")).await.expect(200);
+        app.call(bare.clone().on_device(None).and(alias, "device-1")).await.expect(200);
     }
     // Whatever stands in Authorization: the access token may long be dead.
     for value in ["Bearer x", "Basic eDp5", "nonsense", &format!("Bearer {}", opened.token)] {
@@ -131,7 +131,7 @@ async fn a_refresh_needs_no_header_but_the_tenant_and_the_sessions_device() {
         assert_eq!((answer.error_type(), answer.complaints()), ("MISSING_HEADERS", vec!["X-Tenant-ID"]));
     }
     // The device is missing: told to whoever holds the session's token.
-    for call in [bare.clone().from_device(None), bare.clone().from_device(Some(" "))] {
+    for call in [bare.clone().on_device(None), bare.clone().on_device(Some(" "))] {
         let answer = app.call(call.clone()).await.expect(400);
         assert_eq!((answer.error_type(), answer.complaints()), ("MISSING_HEADERS", vec!["deviceId"]));
         let stranger = Call { body: json!({ "refreshToken": "vrt1.x" }).to_string().into(), ..call };
@@ -152,10 +152,10 @@ async fn a_session_without_a_device_is_refreshed_from_any() {
         refresh: answer.field("refreshToken").to_owned(),
         data: answer.data().clone(),
     };
-    let first = refresh_call(&tenant, &opened).from_device(None);
+    let first = refresh_call(&tenant, &opened).on_device(None);
     let second = opened.next(&app.call(first.clone()).await.expect(200));
     app.call(first).await.expect(200);
-    app.call(refresh_call(&tenant, &second).from_device(Some("any"))).await.expect(200);
+    app.call(refresh_call(&tenant, &second).on_device(Some("any"))).await.expect(200);
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn R124_a_web_app_refreshes_where_its_tenant_lets_it_and_nowhere_else() {
     assert_eq!(answer.headers["access-control-allow-origin"], APP);
     app.call(from("https://app.example.tes")).await.expect(403);
     // Why it was refused can be read as well.
-    let other = app.call(from(APP).from_device(Some("other"))).await.expect(401);
+    let other = app.call(from(APP).on_device(Some("other"))).await.expect(401);
     assert_eq!(other.headers["access-control-allow-origin"], APP);
 }
 

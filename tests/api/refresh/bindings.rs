@@ -93,7 +93,7 @@ async fn R097_whatever_is_no_refresh_token_of_ours_is_answered_with_the_same_byt
     }
     unchanged(&before, &rows.all(&app).await, "a token that is none");
     // So is one that holds and is refused, though an event says why.
-    let elsewhere = app.call(refresh_call(&tenant, &opened).from_device(Some("device-2"))).await;
+    let elsewhere = app.call(refresh_call(&tenant, &opened).on_device(Some("device-2"))).await;
     assert_eq!(Some(refused(elsewhere).fingerprint()), seen);
     let ahead = app.token_of(&tenant, &opened, 7).await;
     assert_eq!(Some(refused(app.refresh(&tenant, &ahead).await).fingerprint()), seen);
@@ -193,7 +193,7 @@ async fn R067_R092_another_device_is_refused_with_an_event_and_the_session_lives
     let (app, tenant) = start().await;
     let first = app.open(&tenant, INDIVIDUAL).await;
     for device in ["device-2", "DEVICE-1", "device-1x"] {
-        refused(app.call(refresh_call(&tenant, &first).from_device(Some(device))).await);
+        refused(app.call(refresh_call(&tenant, &first).on_device(Some(device))).await);
     }
     let events = app.events_named(tenant.id.as_str(), "authn_refresh_fail").await;
     assert_eq!(events.len(), 3);
@@ -207,7 +207,7 @@ async fn R067_R092_another_device_is_refused_with_an_event_and_the_session_lives
     let second = app.refreshed(&tenant, &first).await;
     // What was used up is no repetition from there, even in the grace.
     app.refreshed(&tenant, &first).await;
-    ended(app.call(refresh_call(&tenant, &first).from_device(Some("device-2"))).await, "refresh_reuse");
+    ended(app.call(refresh_call(&tenant, &first).on_device(Some("device-2"))).await, "refresh_reuse");
     app.is_over(&tenant, &second, "refresh_reuse").await;
 }
 

@@ -5,6 +5,7 @@ mod bindings;
 mod checks;
 mod concurrency;
 mod keys;
+mod limits;
 mod networks;
 mod replays;
 
@@ -49,7 +50,7 @@ fn refresh_without_id(tenant: &TestTenant, of: &Opened) -> Call {
 }
 
 impl Call {
-    fn from_device(mut self, device: Option<&str>) -> Self {
+    fn on_device(mut self, device: Option<&str>) -> Self {
         self.headers.retain(|(name, _)| name != "deviceid");
         match device {
             Some(device) => self.and("deviceid", device),
