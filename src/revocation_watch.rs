@@ -25,11 +25,34 @@ const MOST_AT_ONCE: u32 = 200;
 #[derive(Clone, Debug)]
 pub struct RevocationWatch(Arc<Room>);
 
+/// For how many there is room, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchOptions {
+    /// Requests and streams at a time; of any one tenant a quarter of them.
+    pub seats: usize,
+    /// The longest that a request can wait before its connection counts as idle.
+    pub longest_wait: Duration,
+    /// How long a stream's key is believed to be good.
+    pub believed: Duration,
+    /// How long a stream lasts. Its reader resumes, at whichever node the balancer chooses then.
+    pub lasts: Duration,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        Self {
+            seats: 1_000,
+            longest_wait: Duration::from_secs(58),
+            believed: Duration::from_secs(10),
+            lasts: Duration::from_mins(10),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Room {
+    options: WatchOptions,
     seats: Arc<Semaphore>,
-    most_of_tenant: usize,
-    longest_wait: Duration,
     /// `None` once the server is stopping. A look lives as long as somebody has a seat at it.
     looks: Mutex<Option<HashMap<TenantId, Weak<Look>>>>,
 }
@@ -44,21 +67,22 @@ pub enum NoSeat {
 }
 
 impl RevocationWatch {
-    /// Room for so many requests and streams at a time; for a quarter of them of any one tenant.
     #[must_use]
-    pub fn new(seats: usize, longest_wait: Duration) -> Self {
-        Self(Arc::new(Room {
-            seats: Arc::new(Semaphore::new(seats.max(1))),
-            most_of_tenant: (seats / 4).max(1),
-            longest_wait,
-            looks: Mutex::new(Some(HashMap::new())),
-        }))
+    pub fn new(options: WatchOptions) -> Self {
+        let seats = Arc::new(Semaphore::new(options.seats.max(1)));
+        Self(Arc::new(Room { options, seats, looks: Mutex::new(Some(HashMap::new())) }))
     }
 
-    /// The longest that a request can wait before its connection counts as idle.
     #[must_use]
-    pub fn longest_wait(&self) -> Duration {
-        self.0.longest_wait
+    pub fn options(&self) -> &WatchOptions {
+        &self.0.options
+    }
+
+    /// How many wait, and at how many tenants.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let tenants = self.0.looks().as_ref().map_or(0, HashMap::len);
+        (self.0.options.seats.max(1) - self.0.seats.available_permits(), tenants)
     }
 
     /// Ends all waiting, now and from now on.
@@ -76,7 +100,8 @@ impl RevocationWatch {
         let running = looks.get(tenant).and_then(Weak::upgrade);
         // One that has ended by itself shows nothing more.
         let running = running.filter(|look| look.latest.has_changed().is_ok());
-        if running.as_ref().is_some_and(|look| Arc::strong_count(look) > self.0.most_of_tenant) {
+        let most = (self.0.options.seats / 4).max(1);
+        if running.as_ref().is_some_and(|look| Arc::strong_count(look) > most) {
             return Err(NoSeat::Full);
         }
         let look = running.unwrap_or_else(|| {

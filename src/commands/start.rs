@@ -15,7 +15,7 @@ use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
-use crate::revocation_watch::RevocationWatch;
+use crate::revocation_watch::{RevocationWatch, WatchOptions};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
 use crate::telemetry::Metrics;
@@ -121,10 +121,11 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             body_timeout: config.body_timeout(),
         },
         // Most connections stay free for everybody else, and an answer comes before its connection counts as idle.
-        revocations: RevocationWatch::new(
-            config.max_connections / 4,
-            config.idle_timeout().saturating_sub(Duration::from_secs(2)),
-        ),
+        revocations: RevocationWatch::new(WatchOptions {
+            seats: config.max_connections / 4,
+            longest_wait: config.idle_timeout().saturating_sub(Duration::from_secs(2)),
+            ..WatchOptions::default()
+        }),
         refusals: Refusals::default(),
     })
 }

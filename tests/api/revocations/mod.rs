@@ -1,6 +1,7 @@
 //! The feed of revocations: what verifiers of access tokens follow.
 
 mod feed;
+mod waiting;
 
 use serde_json::Value;
 use uuid::Uuid;

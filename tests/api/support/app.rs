@@ -20,7 +20,7 @@ use vestibule::flows::{CreateUser, NewTenant, create_tenant};
 use vestibule::ids::{CustomerId, TenantId, UserId};
 use vestibule::password_rules::BreachedPasswords;
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, Passwords, hash_blocking};
-use vestibule::revocation_watch::RevocationWatch;
+use vestibule::revocation_watch::{RevocationWatch, WatchOptions};
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
 use vestibule::signing_keys::SigningKeys;
@@ -58,7 +58,7 @@ pub struct Wanted {
     pub trusted_proxies: Vec<&'static str>,
     pub master_key: Option<String>,
     pub breached_passwords: Option<BreachedPasswords>,
-    pub revocation_seats: usize,
+    pub watch: WatchOptions,
 }
 
 impl Default for Wanted {
@@ -76,7 +76,7 @@ impl Default for Wanted {
             trusted_proxies: Vec::new(),
             master_key: None,
             breached_passwords: None,
-            revocation_seats: 1_000,
+            watch: WatchOptions::default(),
         }
     }
 }
@@ -108,7 +108,7 @@ impl TestApp {
                 https: true,
                 body_timeout: Duration::from_secs(10),
             },
-            revocations: RevocationWatch::new(wanted.revocation_seats, Duration::from_secs(58)),
+            revocations: RevocationWatch::new(wanted.watch),
             refusals: Refusals::default(),
         });
         Self { router: public_router(&app), app, clock, database }

@@ -80,7 +80,7 @@ pub fn beside(first: &TestApp, master_key: &str, db: Database) -> SharedApp {
         breached_passwords: None,
         signing_keys: vestibule::signing_keys::SigningKeys::default(),
         options: first.app.options.clone(),
-        revocations: vestibule::revocation_watch::RevocationWatch::new(1_000, Duration::from_secs(58)),
+        revocations: vestibule::revocation_watch::RevocationWatch::new(*first.app.revocations.options()),
         refusals: vestibule::app::Refusals::default(),
     })
 }
