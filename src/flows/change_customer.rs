@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::customers::{self, CustomerMove, CustomerRecord, CustomerStatus};
 use crate::db::{Change, Database, Statement};
 use crate::error::Error;
+use crate::events::revocations::KEPT_SECONDS;
 use crate::events::{self, Ends, Event, EventName};
 use crate::ids::CustomerId;
 use crate::password_resets;
@@ -92,9 +93,11 @@ pub(super) fn move_statements(
     status: CustomerStatus,
     now: Timestamp,
 ) -> Vec<Statement> {
+    // Nobody opens a session for a closed customer any more, so what a node opened whose clock is ahead is meant too.
+    let until = if status == CustomerStatus::Closed { now.plus_seconds(KEPT_SECONDS) } else { now };
     let event = Event {
         details: json!({ "before": customer.status.as_str(), "after": status.as_str() }),
-        ends: status.ends_sessions_as().map(|_| Ends::Customer { until: now }),
+        ends: status.ends_sessions_as().map(|_| Ends::Customer { until }),
         ..deed.customer_event(EventName::CustomerStatusChanged, &customer.id)
     };
     let mut statements = vec![customers::store::set_status(deed.tenant, customer, status, now)];

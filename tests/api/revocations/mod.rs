@@ -1,5 +1,6 @@
 //! The feed of revocations: what verifiers of access tokens follow.
 
+mod endings;
 mod feed;
 mod waiting;
 
