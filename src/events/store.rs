@@ -164,7 +164,8 @@ pub fn insert_for_ended_slice(
     bind_event(
         Statement::new(concat!(
             insert_into_events!(),
-            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, s.user_id, s.customer_id, s.id, \
+            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, coalesce($8, s.user_id), \
+             coalesce($9, s.customer_id), coalesce($10, s.id), \
              $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
              where s.tenant_id = $1 and s.id > $20 and s.id <= $21 and s.change_id = $22",
         )),

@@ -70,19 +70,22 @@ macro_rules! that_fit {
              and (cast($10 as text) is null or s.family = $10) \
              and (cast($11 as text) is null or s.ended_at is null or s.end_reason = $11) \
              and (cast($12 as text) is null or $12 <> 'live' or s.ended_at is null) \
-             and (cast($12 as text) is null or $12 = case when ",
+             and case when cast($12 as text) is null then true when $12 = 'live' then ",
             session_lives!("$13"),
-            " then 'live' else 'ended' end)"
+            " else (",
+            session_lives!("$13"),
+            ") is not true end"
         )
     };
 }
 
-/// What a session's life depends on.
+/// With what a session's life depends on. SQLite takes a cross join to say in which order it is to look: it has read
+/// the sessions by their index, in the order of their ids, before all else.
 macro_rules! with_all_above {
     () => {
-        "sessions s join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
-         join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
-         join tenants t on t.id = s.tenant_id where "
+        "sessions s cross join users u cross join customers c cross join tenants t \
+         where u.tenant_id = s.tenant_id and u.id = s.user_id and c.tenant_id = u.tenant_id and c.id = u.customer_id \
+         and t.id = s.tenant_id and "
     };
 }
 

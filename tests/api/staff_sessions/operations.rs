@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use vestibule::db::Statement;
 use vestibule::flows::{go_on_ending_sessions, go_on_with_session_operations};
 use vestibule::ids::{SessionOperationId, TenantId};
-use vestibule::server::public_router;
 use vestibule::tenants::Family;
 
 use super::plans::fill;
@@ -210,7 +209,8 @@ async fn two_nodes_at_one_operation_end_each_session_once_with_one_event() {
     let tenant: &TenantId = &acme.id;
     let hands =
         tokio::join!(go_on_ending_sessions(&first, tenant, &id), go_on_ending_sessions(&other, tenant, &id));
-    assert!(hands.0.is_ok() && hands.1.is_ok());
+    hands.0.unwrap();
+    hands.1.unwrap();
     let ended =
         app.number_of("sessions where ended_at is not null and end_reason = 'ended_by_backend'").await;
     assert_eq!(app.number_of("sessions where ended_at is null and device_id = 'device-1'").await, 0);
@@ -227,7 +227,6 @@ async fn two_nodes_at_one_operation_end_each_session_once_with_one_event() {
         counted += now.data()["ended"].as_i64().unwrap();
     }
     assert_eq!(counted, ended);
-    drop(public_router(&app.app));
 }
 
 #[tokio::test]
@@ -253,10 +252,15 @@ async fn R047_a_filter_that_is_empty_or_none_ends_nothing() {
         (json!({ "filter": { "platform": "mobile" }, "dryrun": true }), vec!["dryrun"]),
         (json!({ "filter": { "platform": "mobile" }, "dryRun": "true" }), vec!["dryRun"]),
         (json!({ "filter": null }), vec!["filter"]),
-        (json!({}), vec!["filter"]),
+        (json!({}), vec!["body"]),
     ] {
         let answer = app.end_matching(&acme, &body).await.expect(400);
-        assert_eq!(answer.complaints(), fields, "{body}");
+        let seen = match answer.error_type() {
+            "VALIDATION" => answer.complaints(),
+            // What cannot be read at all.
+            _ => vec![answer.field("field")],
+        };
+        assert_eq!(seen, fields, "{body}");
     }
     app.view(&acme, &opened).await.expect(200);
     assert_eq!(app.number_of("session_operations").await, 0);
@@ -294,7 +298,7 @@ async fn a_count_of_more_than_100_000_says_that_it_is_not_exact() {
     app.open(&acme, Family::Individual).await;
     fill(&app, &acme, 100_500).await;
     let body = |filter: Value| json!({ "filter": filter, "dryRun": true });
-    let counted = app.end_matching(&acme, &body(json!({ "platform": "mobile" }))).await.expect(200);
+    let counted = app.end_matching(&acme, &body(json!({ "platform": "web" }))).await.expect(200);
     assert_eq!(counted.data()["exact"], false);
     assert_eq!(counted.data()["matched"], 50_000);
     let counted = app.end_matching(&acme, &body(json!({ "deviceId": "rare" }))).await.expect(200);

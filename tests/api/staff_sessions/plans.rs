@@ -24,7 +24,7 @@ pub async fn fill(app: &TestApp, tenant: &TestTenant, number: i64) {
          client_ip_reason, signing_kid, amr, created_at, idle_expires_at, expires_at, generation, salt, refresh_key_id, \
          ended_at, end_reason, change_id) \
          select tenant_id, {id}, user_id, customer_id, family, \
-         case when n % 100 = 0 then 'rare' else 'device-1' end, platform, \
+         case when n % 100 = 0 then 'rare' else 'device-1' end, 'web', \
          case when n % 100 = 0 then '203.0.113.9' else client_ip end, client_ip_reason, signing_kid, amr, at, \
          idle_expires_at + n, expires_at + n, 1, salt, refresh_key_id, \
          case when n % 2 = 0 then at end, case when n % 2 = 0 then 'logout' end, change_id \
@@ -55,7 +55,7 @@ async fn each_search_reads_by_the_index_that_fits_it() {
     let half = START.plus_millis(10_000);
     for (filter, indexes) in [
         (none(), vec![primary]),
-        (SessionFilter { state: live, ..none() }, vec![primary]),
+        (SessionFilter { state: live, ..none() }, vec![primary, "sessions_open "]),
         (SessionFilter { platform: rare.clone(), ..none() }, vec![primary]),
         (SessionFilter { created_before: Some(half), ..none() }, vec![primary]),
         (SessionFilter { user: user.clone(), ..none() }, vec!["sessions_by_user"]),
@@ -65,11 +65,14 @@ async fn each_search_reads_by_the_index_that_fits_it() {
         (SessionFilter { address, ..none() }, vec!["sessions_by_address"]),
     ] {
         let (from, before) = filter.range();
+        let end = store::find_end_of_page(&acme.id, &filter, (&from, &before));
+        let end = app.database.list(end).await.unwrap().first().map(|row| row.text("id").unwrap());
+        let first = end.filter(|_| filter.look_at_each()).unwrap_or_else(|| from.clone());
         let middle = SessionId::before(half).as_str().to_owned();
         let (now, tenant) = (app.clock.now(), &acme.id);
         for (what, statement) in [
-            ("page", store::list(tenant, &filter, (&from, &before), 51, now)),
-            ("next page", store::list(tenant, &filter, (&from, &middle), 51, now)),
+            ("page", store::list(tenant, &filter, (&first, &before), 51, now)),
+            ("next page", store::list(tenant, &filter, (&first, &middle), 51, now)),
             ("end", store::find_end_of_page(tenant, &filter, (&from, &before))),
             ("slice", store::find_some(tenant, &filter, (&middle, &before), 100, now)),
             ("end of slice", store::find_end_of_slice(tenant, &filter, (&from, &before))),
@@ -83,8 +86,8 @@ async fn each_search_reads_by_the_index_that_fits_it() {
             assert!(fits, "{what} by {:?}: {plan}", filter.names());
             let sorts = plan.contains("Sort") || plan.contains("TEMP B-TREE");
             let scans = plan.contains("Seq Scan on sessions") || plan.contains("SCAN s");
-            // Where a handful fits PostgreSQL may well sort it.
-            let may_sort = !app.database.is_sqlite() && !indexes.contains(&primary);
+            // What is left of a page's rows PostgreSQL may well sort.
+            let may_sort = !app.database.is_sqlite();
             assert!(!scans && (!sorts || may_sort), "{what} by {:?}: {plan}", filter.names());
         }
     }
