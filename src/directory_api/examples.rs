@@ -203,12 +203,16 @@ pub(super) fn user_sessions_ended() -> Value {
     json!({ "userId": USER, "endedAt": "2026-03-16T20:10:00.000Z", "endReason": "ended_by_backend" })
 }
 
-/// An operation in this state.
-pub(super) fn session_operation(state: &str) -> Value {
-    let finished = (state == "finished").then_some("2026-03-16T20:11:02.000Z");
+/// The answer that begins it.
+pub(super) fn ending_sessions() -> Value {
+    json!({ "matched": null, "exact": null, "operationId": OPERATION, "state": "settling", "ended": 0 })
+}
+
+/// An operation that has found nothing.
+pub(super) fn session_operation() -> Value {
     json!({
-        "operationId": OPERATION, "state": state, "ended": 0, "endReason": "ended_by_backend",
-        "reason": "stolen-devices", "startedAt": "2026-03-16T20:10:00.000Z",
-        "updatedAt": finished.unwrap_or("2026-03-16T20:10:00.120Z"), "finishedAt": finished,
+        "operationId": OPERATION, "state": "settling", "ended": 0, "endReason": "ended_by_backend",
+        "reason": "stolen-devices", "startedAt": "2026-03-16T20:10:00.000Z", "updatedAt": "2026-03-16T20:10:00.120Z",
+        "finishedAt": null,
     })
 }

@@ -105,20 +105,41 @@ impl EndMatchingSessions {
     }
 }
 
-/// What was counted or begun.
+/// What was counted, or begun.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-enum EndingSessions {
-    Counted(MatchingCount),
-    Begun(SessionOperationView),
+#[serde(rename_all = "camelCase")]
+struct EndingSessions {
+    /// How many sessions would end; null where it is not only to be counted.
+    #[schema(required)]
+    matched: Option<i64>,
+    /// False: there are more than 100,000 to look at, and these are those of the first 100,000.
+    #[schema(required)]
+    exact: Option<bool>,
+    /// The operation that was begun; null where it is only to be counted.
+    #[schema(required)]
+    operation_id: Option<String>,
+    /// As the operation has it.
+    #[schema(required)]
+    state: Option<&'static str>,
+    /// How many it has ended so far.
+    #[schema(required)]
+    ended: Option<i64>,
 }
 
-/// How many sessions would end; none has.
-#[derive(Debug, Serialize, ToSchema)]
-struct MatchingCount {
-    matched: i64,
-    /// False: there are more than 100,000 to look at, and these are those of the first 100,000.
-    exact: bool,
+impl EndingSessions {
+    fn counted(Matching { number, exact }: Matching) -> Self {
+        Self { matched: Some(number), exact: Some(exact), operation_id: None, state: None, ended: None }
+    }
+
+    fn begun(operation: &SessionOperation) -> Self {
+        Self {
+            matched: None,
+            exact: None,
+            operation_id: Some(operation.id.to_string()),
+            state: Some(operation.progress().as_str()),
+            ended: Some(operation.ended),
+        }
+    }
 }
 
 /// An operation that ends sessions.
@@ -176,7 +197,7 @@ impl From<SessionOperation> for SessionOperationView {
         "reason": "stolen-devices", "dryRun": false,
     })),
     responses((status = 200, description = "What was counted, or begun", body = Success<EndingSessions>,
-               example = json!(examples::success(&examples::session_operation("settling")))))
+               example = json!(examples::success(&examples::ending_sessions()))))
 )]
 async fn end_matching_sessions(
     State(app): State<SharedApp>,
@@ -188,9 +209,8 @@ async fn end_matching_sessions(
     let (filter, reason) = body.read()?;
     let (tenant, now) = (&caller.tenant.id, app.clock.now());
     if dry_run {
-        let Matching { number, exact } =
-            flows::count_matching_sessions(&app.db, tenant, &filter, now).await?;
-        return Ok(Success::new(EndingSessions::Counted(MatchingCount { matched: number, exact })));
+        let matching = flows::count_matching_sessions(&app.db, tenant, &filter, now).await?;
+        return Ok(Success::new(EndingSessions::counted(matching)));
     }
     let deed = caller.deed(reason.as_deref());
     let id = flows::begin_ending_sessions(&app.db, &deed, &filter, caller.by.end_reason(), now).await?;
@@ -198,7 +218,7 @@ async fn end_matching_sessions(
     let work = tokio::spawn(go_on(app.clone(), tenant.clone(), id.clone()));
     let _ = tokio::time::timeout(WAITS, work).await;
     let operation = flows::get_session_operation(&app.db, tenant, &id).await?;
-    Ok(Success::new(EndingSessions::Begun(operation.into())))
+    Ok(Success::new(EndingSessions::begun(&operation)))
 }
 
 /// Does what can be done of an operation now. If it does not come to its end, the upkeep goes on.
@@ -219,7 +239,7 @@ async fn go_on(app: SharedApp, tenant: TenantId, id: SessionOperationId) {
     security(("accessToken" = []), ("backendKey" = [])),
     params(("operationId" = String, Path, description = "The operation's id.", example = json!(examples::OPERATION))),
     responses((status = 200, description = "The operation", body = Success<SessionOperationView>,
-               example = json!(examples::success(&examples::session_operation("finished")))))
+               example = json!(examples::success(&examples::session_operation()))))
 )]
 async fn get_session_operation(
     State(app): State<SharedApp>,

@@ -39,7 +39,7 @@ async fn try_it_out(
     let (method, path) = name.split_once(' ').unwrap();
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
     let example = |parameter: &Value| parameter["example"].as_str().unwrap().to_owned();
-    let mut url = format!("{base}{}", path.replace("{sessionId}", session));
+    let mut url = format!("{base}{}", path.replace("{sessionId}", session).replace("{operationId}", session));
     for parameter in parameters().filter(|parameter| parameter["in"] == "path") {
         url = url.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &example(parameter));
     }
@@ -103,6 +103,8 @@ fn is_shown(name: &str, shown: &Value, answered: &Value) {
             "accessToken",
             "refreshToken",
             "sessionId",
+            "tenantKeyId",
+            "operationId",
             "userAgent",
             "lastLogin",
             "keys",
@@ -163,7 +165,7 @@ async fn every_operation_answers_its_example_on_the_demo() {
 }
 
 /// The directory's operations in an order in which each finds what its example is about.
-const DIRECTORY: [&str; 31] = [
+const DIRECTORY: [&str; 38] = [
     "changeCustomer",
     "changeUser",
     "listCustomers",
@@ -175,6 +177,13 @@ const DIRECTORY: [&str; 31] = [
     "registerOrganization",
     "addStaff",
     "addCustomerUser",
+    "listUserSessions",
+    "searchSessions",
+    "getUserSession",
+    "endMatchingSessions",
+    "getSessionOperation",
+    "endUserSession",
+    "endUserSessions",
     "changePasswordIndividual",
     "changePasswordOrganization",
     "changePasswordStaff",
@@ -206,7 +215,9 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
     let operations = operations(&document);
     let find = |id: &str| operations.iter().find(|(_, operation)| operation["operationId"] == id).unwrap();
     let of_others = |id: &str| {
-        ["startSession", "refreshSession", "getSession", "endSession"].iter().any(|word| id.starts_with(word))
+        ["startSession", "refreshSession", "getSession", "listSessions", "endSession"]
+            .iter()
+            .any(|word| id.starts_with(word) && id != "getSessionOperation")
             || find(id).1["security"] == serde_json::json!([]) && find(id).1["requestBody"].is_null()
     };
     let mut all: Vec<_> =
@@ -217,6 +228,7 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
     ordered.sort_unstable();
     assert_eq!(all, ordered, "each stands in the order");
 
+    let (mut session, mut begun) = (String::new(), String::new());
     for id in DIRECTORY {
         let (name, operation) = find(id);
         let token = match id.strip_prefix("changePassword") {
@@ -228,7 +240,17 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
             }
             None => String::new(),
         };
-        let (status, answer) = try_it_out(&base, name, operation, (&token, ""), "").await;
+        // What is looked at and ended is of a login, or of what was begun before.
+        if id == "listUserSessions" {
+            let (name, login) = find("startSessionIndividual");
+            let (_, answer) = try_it_out(&base, name, login, ("", ""), "").await;
+            session = answer["data"]["sessionId"].as_str().unwrap().to_owned();
+        }
+        let of = if id == "getSessionOperation" { &begun } else { &session };
+        let (status, answer) = try_it_out(&base, name, operation, (&token, ""), of).await;
+        if id == "endMatchingSessions" {
+            begun = answer["data"]["operationId"].as_str().unwrap().to_owned();
+        }
         match id {
             // A secret is told once, and the example's is nobody's.
             "redeemPasswordReset" => assert_eq!(status, 400, "{name}: {answer}"),

@@ -192,7 +192,7 @@ async fn R123_no_operation_answers_a_status_that_it_does_not_declare() {
             let ids = path.replace("{customerId}", NIL);
             let ids = ids.replace("{organizationId}", NIL);
             let ids = ids.replace("{userId}", NIL);
-            ids.replace("{sessionId}", session).replace("{slug}", slug)
+            ids.replace("{operationId}", "absent").replace("{sessionId}", session).replace("{slug}", slug)
         };
         let bare = |path: String| Call::new(&method.to_uppercase(), path);
         let good = || bare(fill(&opened.session, "acme"));

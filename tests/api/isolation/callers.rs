@@ -106,9 +106,10 @@ impl Caller {
                 Self::OthersBackend => Refused(403, "unauthorized_client"),
                 _ => Refused(401, "invalid_client"),
             },
-            Permission::Read | Permission::Manage => match self {
+            Permission::Read | Permission::Manage | Permission::ManageSessions => match self {
                 Self::Backend | Self::Admin => Allowed,
-                Self::Operator | Self::Viewer if permission == Permission::Read => Allowed,
+                Self::Operator if permission != Permission::Manage => Allowed,
+                Self::Viewer if permission == Permission::Read => Allowed,
                 Self::OthersBackendAtHome | Self::OthersAdminAtHome => Elsewhere,
                 Self::OthersBackend | Self::OthersAdmin => Refused(403, "TENANT"),
                 Self::LoginKey => Refused(401, "BACKEND_KEY"),

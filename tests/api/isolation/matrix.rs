@@ -38,7 +38,10 @@ impl Cell {
             // Another family's path: what it names is not even looked at.
             Access::Elsewhere => {
                 // Whoever ends a session is read by its id first: a dead one may be ended again.
-                let is_read = |place: &Place| place.name() != "sessionId" || operation.method == "DELETE";
+                let is_read = |place: &Place| {
+                    let of_query = matches!(place, Place::Query(_));
+                    !of_query && (place.name() != "sessionId" || operation.method == "DELETE")
+                };
                 let odd = naming.iter().any(|(place, whose)| *whose == Whose::Odd && is_read(place));
                 if odd { (400, "VALIDATION") } else { (404, "NOT_FOUND") }
             }

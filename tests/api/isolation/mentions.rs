@@ -41,7 +41,9 @@ async fn R047_no_operation_takes_a_tenant_that_its_credential_does_not_name() {
             Permission::Open | Permission::Public | Permission::Operator => continue,
             Permission::Login(_) | Permission::Secret | Permission::Refresh(_) => vec![Caller::Nobody],
             Permission::Backend | Permission::Client => vec![Caller::Backend],
-            Permission::Read | Permission::Manage => vec![Caller::Backend, Caller::Admin],
+            Permission::Read | Permission::Manage | Permission::ManageSessions => {
+                vec![Caller::Backend, Caller::Admin]
+            }
             Permission::Own(family) => {
                 Caller::ALL.into_iter().filter(|caller| caller.family() == Some(family)).take(1).collect()
             }

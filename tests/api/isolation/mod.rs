@@ -19,7 +19,9 @@ use vestibule::tenants::Family;
 
 pub use rows::{Rows, unchanged};
 
-use Permission::{Backend, Client, Login, Manage, Open, Operator, Own, Public, Read, Refresh, Secret};
+use Permission::{
+    Backend, Client, Login, Manage, ManageSessions, Open, Operator, Own, Public, Read, Refresh, Secret,
+};
 
 /// Who may call an operation, and what becomes of the ids in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +42,8 @@ enum Permission {
     Read,
     /// Backend, and staff with the role ADMIN.
     Manage,
+    /// Backend, and staff with the role ADMIN or OPERATOR.
+    ManageSessions,
     /// Backend.
     Backend,
     /// Backend, with a token of somebody's, in the RFCs' own format: whatever is not its tenant's is answered alike.
@@ -66,10 +70,14 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Refresh(Family::Individual), &["refreshSessionIndividual", "refreshSessionWithoutIdIndividual"]),
     (Refresh(Family::Organization), &["refreshSessionOrganization", "refreshSessionWithoutIdOrganization"]),
     (Refresh(Family::Admin), &["refreshSessionStaff", "refreshSessionWithoutIdStaff"]),
-    (Own(Family::Individual), &["getSessionIndividual", "endSessionIndividual", "changePasswordIndividual"]),
-    (Own(Family::Organization), &["getSessionOrganization", "endSessionOrganization", "changePasswordOrganization"]),
-    (Own(Family::Admin), &["getSessionStaff", "endSessionStaff", "changePasswordStaff"]),
-    (Read, &["listCustomers", "getCustomer", "listCustomerUsers", "listUsers", "getUser"]),
+    (Own(Family::Individual), &["listSessionsIndividual", "getSessionIndividual", "endSessionIndividual", "changePasswordIndividual"]),
+    (Own(Family::Organization), &["listSessionsOrganization", "getSessionOrganization", "endSessionOrganization", "changePasswordOrganization"]),
+    (Own(Family::Admin), &["listSessionsStaff", "getSessionStaff", "endSessionStaff", "changePasswordStaff"]),
+    (Read, &[
+        "listCustomers", "getCustomer", "listCustomerUsers", "listUsers", "getUser", "listUserSessions", "getUserSession",
+        "searchSessions", "getSessionOperation",
+    ]),
+    (ManageSessions, &["endUserSession", "endUserSessions", "endMatchingSessions"]),
     (Manage, &[
         "registerIndividual", "registerOrganization", "changeCustomer", "activateCustomer", "suspendCustomer",
         "resumeCustomer", "closeCustomer", "eraseCustomer", "addCustomerUser", "addStaff", "changeUser", "suspendUser",
@@ -81,6 +89,7 @@ const TABLE: &[(Permission, &[&str])] = &[
         "listOperators", "createOperator", "revokeOperator", "getSettingsSchema", "listTenants", "createTenant",
         "getTenant", "updateTenant", "deleteTenant", "suspendTenant", "resumeTenant", "listTenantKeys",
         "createTenantKey", "revokeTenantKey", "listSigningKeys", "rotateSigningKey", "retireSigningKey",
+        "endTenantSessions",
     ]),
 ];
 

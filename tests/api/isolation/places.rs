@@ -132,8 +132,9 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
         (_, Place::Query(_), "cursor" | "after") => BAD,
         // What is not the tenant's is as good as no token at all.
         (Permission::Client, ..) => GOOD,
-        // A filter finds nothing.
+        // A filter finds nothing, and a device may be called anything.
         (_, Place::Query(_), _) if !odd => GOOD,
+        (_, _, "deviceId") => GOOD,
         (Permission::Public | Permission::Operator, ..) | (_, Place::Path(_), "slug") => ABSENT,
         (Permission::Login(_), Place::Body(_), "tenantId") if odd => BAD,
         (Permission::Login(_), Place::Body(_), _) => (403, "TENANT"),

@@ -45,6 +45,10 @@ pub struct Own {
     pub refresh_token: String,
     /// An access token.
     pub token: String,
+    /// The only one that somebody logs in from.
+    pub device: String,
+    /// An operation that ends sessions.
+    pub operation: String,
     /// A tenant's slug.
     pub tenant: String,
     pub key: String,
@@ -60,6 +64,7 @@ impl Own {
             user: field("userId"),
             session: opened.session.clone(),
             refresh_token: opened.refresh.clone(),
+            token: opened.token.clone(),
             ..Self::default()
         }
     }
@@ -87,14 +92,24 @@ impl World {
             world.neighbours.push(neighbour);
             let theirs = world.app.open(&world.globex, family).await;
             world.theirs.push(theirs);
+            // Without whom a list of them has no second page.
+            world.app.open(&world.globex, family).await;
+            let neighbour = world.neighbours.last().unwrap().data["user"]["email"].as_str().unwrap();
+            world.app.open_as(&world.acme, family, neighbour).await;
         }
         let World { app, globex, .. } = &world;
-        let (customer, user) = app.organization(globex, &fresh_email()).await;
+        let email = fresh_email();
+        let (customer, user) = app.organization(globex, &email).await;
         world.second_user(globex, &customer).await;
+        let device = format!("device-{}", random_uuid());
+        let session = world.open_on(globex, &email, &device).await;
+        app.open_as(globex, Family::Organization, &email).await;
+        let operation = world.operation(globex).await;
         let reset_secret = world.reset_secret(globex, &globex.person(Family::Individual).email).await;
         let token = world.theirs[0].token.clone();
         let of_tenant = world.of_tenant(&globex.slug).await;
-        world.their_things = Own { customer, user, reset_secret, token, ..of_tenant };
+        world.their_things =
+            Own { customer, user, reset_secret, token, session, device, operation, ..of_tenant };
         world
     }
 
@@ -109,6 +124,20 @@ impl World {
     async fn second_user(&self, tenant: &TestTenant, customer: &str) {
         let (path, body) = (format!("{CUSTOMERS}/{customer}/users"), new_user(&fresh_email(), &["USER"]));
         self.app.backend(tenant, "POST", &path, &body).await.expect(200);
+    }
+
+    /// Logs an organization's user in from a device: the session's id.
+    async fn open_on(&self, tenant: &TestTenant, name: &str, device: &str) -> String {
+        let login = tenant.login(Family::Organization).named(name).header("deviceid", device);
+        self.app.send(login.request()).await.expect(200).field("sessionId").to_owned()
+    }
+
+    /// An operation that ends the sessions of nobody.
+    async fn operation(&self, tenant: &TestTenant) -> String {
+        let body = json!({ "filter": { "deviceId": "nobody's" } });
+        let answer =
+            self.app.backend(tenant, "POST", "/api/v2.1/admin/sessions/end", &body).await.expect(200);
+        answer.field("operationId").to_owned()
     }
 
     async fn reset_secret(&self, tenant: &TestTenant, name: &str) -> String {
@@ -141,23 +170,38 @@ impl World {
     pub async fn own(&self, operation: &Operation, party: &Party) -> Own {
         let Self { app, acme, .. } = self;
         match operation.permission() {
-            Permission::Read | Permission::Manage | Permission::Backend => {
-                let (customer, user) = app.organization(acme, &fresh_email()).await;
+            Permission::Read | Permission::Manage | Permission::ManageSessions | Permission::Backend => {
+                let email = fresh_email();
+                let (customer, user) = app.organization(acme, &email).await;
+                let (mut session, mut operation_id) = (String::new(), String::new());
+                let device = format!("device-{}", random_uuid());
+                if operation.path.contains("/sessions") {
+                    session = self.open_on(acme, &email, &device).await;
+                }
                 match operation.id.as_str() {
                     "resumeCustomer" => {
                         app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200);
                     }
                     "listCustomerUsers" => self.second_user(acme, &customer).await,
+                    "listUserSessions" => drop(self.open_on(acme, &email, &device).await),
+                    "getSessionOperation" => operation_id = self.operation(acme).await,
                     _ => (),
                 }
-                Own { customer, user, tenant: acme.slug.clone(), ..Own::default() }
+                let (tenant, operation) = (acme.slug.clone(), operation_id);
+                Own { customer, user, tenant, session, device, operation, ..Own::default() }
             }
             Permission::Client => {
                 let opened = self.person(Family::Individual).await;
                 Own { token: opened.token.clone(), ..Own::of(&opened) }
             }
             Permission::Own(family) => match &party.opened {
-                Some(opened) if party.caller.family().is_some() => Own::of(opened),
+                Some(opened) if party.caller.family().is_some() => {
+                    if operation.id.starts_with("listSessions") {
+                        let name = opened.data["user"]["email"].as_str().unwrap();
+                        app.open_as(acme, opened.family, name).await;
+                    }
+                    Own::of(opened)
+                }
                 // Somebody who has nothing here: the ids of somebody who has.
                 _ => Own::of_family(&self.neighbours, family),
             },
@@ -207,6 +251,7 @@ impl World {
             ("user_phones", "user_id", &own.user),
             ("devices", "user_id", &own.user),
             ("sessions", "user_id", &own.user),
+            ("session_operations", "id", &own.operation),
         ];
         let copy = |(table, key, id): (&str, &str, &String)| self.rows.copy(table, key, id, &acme.id, &set);
         self.app.script(&tables.map(copy).concat()).await;
@@ -221,6 +266,8 @@ impl World {
             "userId" => of.user.clone(),
             "sessionId" => of.session.clone(),
             "resetSecret" => of.reset_secret.clone(),
+            "deviceId" => of.device.clone(),
+            "operationId" => of.operation.clone(),
             "refreshToken" => of.refresh_token.clone(),
             "token" => of.token.clone(),
             "slug" | "tenant" => of.tenant.clone(),
@@ -234,6 +281,9 @@ impl World {
         let is_cursor = ["cursor", "after"].contains(&place.name());
         match (whose, permission) {
             (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
+            (Whose::Anothers, Permission::Own(family)) if is_cursor => {
+                self.cursor(operation, globex, &Own::of_family(&self.theirs, family)).await
+            }
             (Whose::Anothers, _) if is_cursor => self.cursor(operation, globex, &self.their_things).await,
             (Whose::Own, _) => named(own, acme),
             (
@@ -264,11 +314,14 @@ impl World {
     /// The cursor of an operation's second page, for a tenant's backend; of operators' lists for an operator.
     async fn cursor(&self, operation: &Operation, tenant: &TestTenant, of: &Own) -> String {
         let path = operation.path.replace("{customerId}", &of.customer).replace("{slug}", &tenant.slug);
+        let path = path.replace("{organizationId}", &of.customer).replace("{userId}", &of.user);
         // What is followed has no size of a page, and a cursor always.
         let (query, field) =
             if operation.id == "getRevocations" { ("", "cursor") } else { ("?limit=1", "nextCursor") };
         let first = Call::get(format!("{path}{query}"));
-        let answer = if !operation.for_operators {
+        let answer = if let Permission::Own(_) = operation.permission() {
+            self.app.call(first.tenant(&tenant.slug).bearer(&of.token)).await
+        } else if !operation.for_operators {
             self.app.call(first.backend(tenant)).await
         } else if tenant.slug == self.acme.slug {
             self.send(operation, first.bearer(&self.operator)).await
