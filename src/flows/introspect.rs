@@ -10,6 +10,7 @@ use crate::sessions::Session;
 use crate::tenants::Tenant;
 use crate::users::User;
 
+use super::refresh::{ends_now, held_to_settings, in_grace};
 use super::token_session::{ShownToken, TokenSession, find_by_token};
 
 /// A token that is good now, and all that is told of it.
@@ -38,32 +39,35 @@ pub enum ActiveKind {
 /// The token, if it is one of the tenant's and good at this moment; `None` whatever else it is (R099, R100).
 pub async fn introspect(app: &App, tenant: &TenantId, token: &str) -> Result<Option<ActiveToken>, Error> {
     let now = app.clock.now();
-    let Some(found) = find_by_token(app, tenant, token, now).await? else { return Ok(None) };
-    let TokenSession { tenant, user, username, session, key_stands, token } = found;
-    if session.ending(&tenant, &user, now).is_some() {
+    let Some(found) = find_by_token(app, tenant, token).await? else { return Ok(None) };
+    if found.session.ending(&found.tenant, &found.user, now).is_some() {
         return Ok(None);
     }
-    let kind = match token {
+    let kind = match &found.token {
         ShownToken::Access { claims, agrees } => {
-            (agrees && claims.in_time(now)).then_some(ActiveKind::Access(claims))
+            (*agrees && claims.in_time(now)).then(|| ActiveKind::Access(claims.clone()))
         }
-        ShownToken::Refresh { generation } => {
-            refresh_token(&tenant, &session, generation, now).filter(|_| key_stands)
-        }
+        ShownToken::Refresh { generation } => refresh_token(&found, *generation, now),
     };
+    let TokenSession { tenant, user, username, session, .. } = found;
     Ok(kind.map(|kind| ActiveToken { tenant, user, username, session, kind }))
 }
 
-/// The current refresh token, or the one before it while a refresh answers it still.
-fn refresh_token(tenant: &Tenant, session: &Session, generation: u64, now: Timestamp) -> Option<ActiveKind> {
-    let ends_at = session.idle_expires_at.min(session.expires_at);
+/// A refresh token that a refresh from the session's device would answer now: the current one, or within the grace the
+/// one before it.
+fn refresh_token(found: &TokenSession, generation: u64, now: Timestamp) -> Option<ActiveKind> {
+    let TokenSession { tenant, user, session, opening_key, .. } = found;
+    if ends_now(tenant, user, session, *opening_key, now).is_some() {
+        return None;
+    }
+    let ends_at = held_to_settings(session, tenant).idle_expires_at;
     let current = u64::try_from(session.generation).ok()?;
     if generation == current {
         let issued_at = Some(session.refreshed_at.unwrap_or(session.created_at));
         return Some(ActiveKind::Refresh { issued_at, expires_at: ends_at });
     }
-    let replaced_at = session.refreshed_at.filter(|_| generation.checked_add(1) == Some(current))?;
+    let is_before = generation.checked_add(1) == Some(current);
+    let replaced_at = session.refreshed_at.filter(|_| is_before && in_grace(tenant, session, now))?;
     let grace_ends_at = replaced_at.plus_seconds(tenant.settings.refresh_grace_seconds);
-    (now < grace_ends_at)
-        .then(|| ActiveKind::Refresh { issued_at: None, expires_at: grace_ends_at.min(ends_at) })
+    Some(ActiveKind::Refresh { issued_at: None, expires_at: grace_ends_at.min(ends_at) })
 }

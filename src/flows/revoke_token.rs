@@ -19,7 +19,7 @@ pub async fn revoke_token(
     client: &Client,
     token: &str,
 ) -> Result<(), Error> {
-    let Some(found) = find_by_token(app, tenant, token, app.clock.now()).await? else { return Ok(()) };
+    let Some(found) = find_by_token(app, tenant, token).await? else { return Ok(()) };
     let TokenSession { tenant, user, session, .. } = found;
     let (actor, reason) = (Actor::Backend(key), EndReason::EndedByBackend);
     let wanted = Ending { actor, reason, client: Some(client), rule: None, note: None };

@@ -2,7 +2,6 @@
 
 use crate::access_tokens::Claims;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::Error;
 use crate::ids::{SessionId, TenantId};
@@ -15,6 +14,7 @@ use crate::users::User;
 use crate::users::store::user_columns;
 
 use super::authenticate::verify;
+use super::refresh::OpeningKey;
 
 /// A token that we made for a session of the tenant, with the truth about that session, which may have ended.
 #[derive(Debug)]
@@ -24,8 +24,7 @@ pub(super) struct TokenSession {
     /// The user's login name, or else the e-mail.
     pub username: Option<String>,
     pub session: Session,
-    /// Whether the tenant key that opened the session is good still.
-    pub key_stands: bool,
+    pub opening_key: OpeningKey,
     pub token: ShownToken,
 }
 
@@ -48,35 +47,27 @@ pub(super) async fn find_by_token(
     app: &App,
     tenant: &TenantId,
     token: &str,
-    now: Timestamp,
 ) -> Result<Option<TokenSession>, Error> {
     if let Some(token) = refresh_tokens::parse(token) {
-        let Some((found, salt)) = read(app, tenant, &token.session, now).await? else { return Ok(None) };
-        let Found { tenant, user, username, session, key_stands } = found;
+        let Some(found) = read(app, tenant, &token.session).await? else { return Ok(None) };
         let binding = Binding {
-            tenant: &tenant.id,
-            session: &session.id,
-            device: session.device_id.as_deref(),
-            salt: &salt,
+            tenant,
+            session: &found.session.id,
+            device: found.session.device_id.as_deref(),
+            salt: &found.salt,
         };
-        if !token.holds(&app.master, &binding) {
-            return Ok(None);
-        }
-        let token = ShownToken::Refresh { generation: token.generation };
-        return Ok(Some(TokenSession { tenant, user, username, session, key_stands, token }));
+        let is_ours = token.key_id == found.master_key_id && token.holds(&app.master, &binding);
+        return Ok(is_ours.then(|| found.shown_by(ShownToken::Refresh { generation: token.generation })));
     }
-    let Some(signed) = verify(app, token).await?.filter(|signed| signed.tenant == *tenant) else {
-        return Ok(None);
-    };
+    let signed = verify(app, token).await?.filter(|signed| signed.tenant == *tenant);
+    let Some(signed) = signed else { return Ok(None) };
     let Some(session) = SessionId::parse(&signed.claims.sid) else { return Ok(None) };
-    let Some((found, _)) = read(app, tenant, &session, now).await? else { return Ok(None) };
-    let Found { tenant, user, username, session, key_stands } = found;
-    if !signed.counts(app, &tenant) {
+    let Some(found) = read(app, tenant, &session).await? else { return Ok(None) };
+    if !signed.counts(app, &found.tenant) {
         return Ok(None);
     }
-    let agrees = signed.agrees(app, &tenant, &user, &session);
-    let token = ShownToken::Access { claims: Box::new(signed.claims), agrees };
-    Ok(Some(TokenSession { tenant, user, username, session, key_stands, token }))
+    let agrees = signed.agrees(app, &found.tenant, &found.user, &found.session);
+    Ok(Some(found.shown_by(ShownToken::Access { claims: Box::new(signed.claims), agrees })))
 }
 
 struct Found {
@@ -84,16 +75,21 @@ struct Found {
     user: User,
     username: Option<String>,
     session: Session,
-    key_stands: bool,
+    opening_key: OpeningKey,
+    salt: Vec<u8>,
+    /// The master key of its refresh tokens.
+    master_key_id: String,
+}
+
+impl Found {
+    fn shown_by(self, token: ShownToken) -> TokenSession {
+        let Self { tenant, user, username, session, opening_key, .. } = self;
+        TokenSession { tenant, user, username, session, opening_key, token }
+    }
 }
 
 /// The session with all that decides whether it lives, and its part in the refresh token.
-async fn read(
-    app: &App,
-    tenant: &TenantId,
-    session: &SessionId,
-    now: Timestamp,
-) -> Result<Option<(Found, Vec<u8>)>, Error> {
+async fn read(app: &App, tenant: &TenantId, session: &SessionId) -> Result<Option<Found>, Error> {
     let statement = Statement::new(concat!(
         "select ",
         session_columns!(),
@@ -101,27 +97,30 @@ async fn read(
         tenant_columns!(),
         ", ",
         user_columns!(),
-        ", u.username as shown_username, s.salt as shown_salt, s.tenant_key_id is null or exists ( \
-           select 1 from tenant_keys k where k.tenant_id = s.tenant_id and k.id = s.tenant_key_id \
-           and k.revoked_at is null and (k.expires_at is null or k.expires_at > $1)) as key_stands \
+        ", u.username as shown_username, s.salt as session_salt, s.refresh_key_id as session_refresh_key_id, \
+         k.revoked_at as opening_key_revoked_at, k.expires_at as opening_key_expires_at \
          from sessions s join tenants t on t.id = s.tenant_id \
          join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
          join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
-         where s.tenant_id = $2 and s.id = $3"
+         left join tenant_keys k on k.tenant_id = s.tenant_id and k.id = s.tenant_key_id \
+         where s.tenant_id = $1 and s.id = $2"
     ))
-    .bind(now)
     .bind(tenant)
     .bind(session);
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let broken = || Error::Internal(anyhow::anyhow!("a session without a user"));
     let user = User::from_row(row)?.ok_or_else(broken)?;
-    let found = Found {
+    Ok(Some(Found {
         tenant: Tenant::from_row(row)?,
         username: row.maybe_text("shown_username")?.or_else(|| user.email.clone()),
         user,
         session: Session::from_row(row)?,
-        key_stands: row.bool("key_stands")?,
-    };
-    Ok(Some((found, row.bytes("shown_salt")?)))
+        opening_key: OpeningKey {
+            revoked_at: row.maybe_instant("opening_key_revoked_at")?,
+            expires_at: row.maybe_instant("opening_key_expires_at")?,
+        },
+        salt: row.bytes("session_salt")?,
+        master_key_id: row.text("session_refresh_key_id")?,
+    }))
 }

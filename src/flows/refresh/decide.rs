@@ -8,6 +8,7 @@ use crate::flows::shown_key::vouch;
 use crate::refresh_tokens::RefreshToken;
 use crate::sessions::{EndReason, Session};
 use crate::tenants::{KeyPurpose, Lifetimes, Tenant};
+use crate::users::User;
 
 use super::read::Found;
 use super::{Refresh, generation};
@@ -36,7 +37,7 @@ pub(super) struct Refusal {
 
 /// An ending that only a refresh finds: nothing in the rows says it yet.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct End {
+pub(in super::super) struct End {
     pub(super) reason: EndReason,
     pub(super) rule: String,
 }
@@ -75,7 +76,7 @@ pub(super) fn decide(
     if let Some((at, reason)) = session.ending(tenant, user, now) {
         return Err(Error::SessionEnded { at, reason });
     }
-    if let Some(end) = ends_now(found, now) {
+    if let Some(end) = ends_now(tenant, user, session, found.opening_key, now) {
         return Ok(Decision::End(end));
     }
     let same_device = session.device_id.is_none() || session.device_id == request.client.device_id;
@@ -128,18 +129,30 @@ fn check_key(
     Ok(another.then_some("other_tenant_key"))
 }
 
+/// The tenant key that opened a session, as it is now; nothing in it where none was needed.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct OpeningKey {
+    pub revoked_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
 /// What ends the session though no row says so: another customer or family of its user's, its key, or limits that are
 /// shorter now than they were when its row was written.
-fn ends_now(found: &Found, now: Timestamp) -> Option<End> {
-    let Found { tenant, user, session, key_revoked_at, key_expires_at, .. } = found;
+pub(in super::super) fn ends_now(
+    tenant: &Tenant,
+    user: &User,
+    session: &Session,
+    key: OpeningKey,
+    now: Timestamp,
+) -> Option<End> {
     let end = |reason, rule: String| Some(End { reason, rule });
     if user.customer_id != session.customer_id || user.family() != session.family {
         return end(EndReason::UserDisabled, "the user is another customer's".to_owned());
     }
-    if let Some(at) = key_revoked_at {
+    if let Some(at) = key.revoked_at {
         return end(EndReason::TenantKeyRevoked, format!("the tenant key was revoked at {at}"));
     }
-    if let Some(at) = key_expires_at.filter(|at| *at <= now) {
+    if let Some(at) = key.expires_at.filter(|at| *at <= now) {
         return end(EndReason::TenantKeyRevoked, format!("the tenant key expired at {at}"));
     }
     let Lifetimes { idle_seconds, absolute_seconds, .. } = tenant.settings.lifetimes();
@@ -155,7 +168,7 @@ fn ends_now(found: &Found, now: Timestamp) -> Option<End> {
 
 /// The session with the limits that the tenant's settings have now, where they are earlier than its row's: a refresh
 /// may shorten them and never lets the absolute one grow (R061).
-pub(super) fn held_to_settings(session: &Session, tenant: &Tenant) -> Session {
+pub(in super::super) fn held_to_settings(session: &Session, tenant: &Tenant) -> Session {
     let Lifetimes { idle_seconds, absolute_seconds, .. } = tenant.settings.lifetimes();
     let last_active_at = session.refreshed_at.unwrap_or(session.created_at);
     let expires_at = session.expires_at.min(session.created_at.plus_seconds(absolute_seconds));
@@ -165,7 +178,7 @@ pub(super) fn held_to_settings(session: &Session, tenant: &Tenant) -> Session {
 }
 
 /// Whether the latest refresh may still be asked for again. Without a grace never, not even at the same instant.
-fn in_grace(tenant: &Tenant, session: &Session, now: Timestamp) -> bool {
+pub(in super::super) fn in_grace(tenant: &Tenant, session: &Session, now: Timestamp) -> bool {
     let grace = tenant.settings.refresh_grace_seconds;
     grace > 0 && session.refreshed_at.is_some_and(|at| now <= at.plus_seconds(grace))
 }

@@ -28,7 +28,8 @@ use super::access_claims::{OfSession, access_claims};
 use super::login::PathId;
 use super::shown_key::ShownKey;
 use super::signing_key::signing_key;
-use decide::{Decision, decide, held_to_settings};
+use decide::{Decision, decide};
+pub(super) use decide::{OpeningKey, ends_now, held_to_settings, in_grace};
 use read::Found;
 use write::Written;
 

@@ -18,6 +18,7 @@ use crate::users::User;
 use crate::users::store::user_columns;
 
 use super::Refresh;
+use super::decide::OpeningKey;
 
 /// The session that a token holds for, and what stands around it.
 #[derive(Clone, Debug)]
@@ -32,9 +33,7 @@ pub(super) struct Found {
     /// The networks it was used from beside the login's.
     pub(super) networks: Vec<String>,
     pub(super) previous_login_at: Option<Timestamp>,
-    /// Of the tenant key that opened it.
-    pub(super) key_revoked_at: Option<Timestamp>,
-    pub(super) key_expires_at: Option<Timestamp>,
+    pub(super) opening_key: OpeningKey,
     /// The key of the body, if there is one of that name.
     pub(super) shown_key: Option<TenantKey>,
     pub(super) origin_listed: bool,
@@ -78,8 +77,10 @@ pub(super) async fn find(app: &App, request: &Refresh, token: &RefreshToken) -> 
         master_key_id: row.text("session_refresh_key_id")?,
         networks,
         previous_login_at: row.maybe_instant("session_previous_login_at")?,
-        key_revoked_at: row.maybe_instant("opening_key_revoked_at")?,
-        key_expires_at: row.maybe_instant("opening_key_expires_at")?,
+        opening_key: OpeningKey {
+            revoked_at: row.maybe_instant("opening_key_revoked_at")?,
+            expires_at: row.maybe_instant("opening_key_expires_at")?,
+        },
         shown_key: TenantKey::from_row(row)?,
         origin_listed: row.bool("origin_listed")?,
     };
