@@ -19,7 +19,7 @@ const CHECKS = [
   "unsupported_method",
   "allow_header_conformance",
 ];
-const DIRECTORY_TAGS = ["Registration", "Customers", "Users", "Credentials", "Events"];
+const DIRECTORY_TAGS = ["Registration", "Customers", "Users", "Credentials", "Events", "Tokens"];
 const of = (option, values) => values.flatMap((value) => [option, value]);
 
 /** Lets schemathesis loose on a document for some seconds. */
