@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::flows::{
     Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
     go_on_with_session_operations, lower_failure_floors, number_events, retire_replaced_signing_keys,
-    summarise_refusals, write_down_endings,
+    rotate_due_signing_keys, summarise_refusals, write_down_endings,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -54,6 +54,9 @@ pub async fn run(app: SharedApp) {
         ),
         every(MINUTE, "how sessions have ended was not written down; the next minute goes on", || {
             write_down_all_endings(app)
+        }),
+        every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
+            rotate_due_signing_keys(&app.db, &app.master, app.clock.now())
         }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)

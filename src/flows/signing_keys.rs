@@ -86,7 +86,7 @@ fn hasten(author: Author<'_>, read: &Tenant, kid: &str, now: Timestamp) -> Chang
 }
 
 /// A new key signs now, or once it has been published for long enough.
-async fn add(
+pub(super) async fn add(
     master: &MasterKeys,
     author: Author<'_>,
     read: &Tenant,

@@ -80,4 +80,38 @@ for (const verifier of Object.keys(VERIFIERS)) {
     console.log(`${verifier} refuses it ${expiresIn + 1} seconds later: ${late.said}`);
   }
 }
+
+// Across rotations: what is published and not used yet, what took over, what was replaced, and what was retired.
+const operator = async (method, path, body) => {
+  const headers = { authorization: `Bearer ${process.env.REAL_OPERATOR_TOKEN}`, "content-type": "application/json" };
+  const url = `${process.env.REAL_OPERATOR}/operator/v1/tenants/acme/signing-keys${path}`;
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return JSON.parse(text).data;
+};
+const kid = (token) => decode(token.split(".")[0]).kid;
+const again = () => login(process.env.REAL, "admin/organization", "acme", JSON.parse(process.env.REAL_LOGIN));
+const first = real.session.token;
+const next = await operator("POST", "", {});
+const second = (await again()).token;
+assert.deepEqual([next.state, kid(second)], ["next", kid(first)], "the next key signs nothing yet");
+assert.equal((await operator("POST", "", { now: true })).kid, next.kid);
+const third = (await again()).token;
+assert.equal(kid(third), next.kid);
+for (const verifier of Object.keys(VERIFIERS)) {
+  for (const [what, token] of [["before", first], ["published", second], ["signing", third]]) {
+    const verified = run(verifier, real.issuer, token);
+    assert.equal(verified.status, 0, `${verifier}, ${what}: ${JSON.stringify(verified)}`);
+  }
+  console.log(`${verifier} accepts the tokens of both keys`);
+}
+await operator("DELETE", `/${kid(first)}`);
+for (const verifier of Object.keys(VERIFIERS)) {
+  const refused = run(verifier, real.issuer, first);
+  assert.equal(refused.status, 3, JSON.stringify(refused));
+  assert.match(refused.said, /^(ERR_JWKS_NO_MATCHING_KEY|PyJWKClientError)/);
+  assert.equal(run(verifier, real.issuer, third).status, 0);
+  console.log(`${verifier} refuses the tokens of the one that was retired: ${refused.said}`);
+}
 console.log(`${checks} verifications went as they must`);

@@ -140,17 +140,17 @@ mod tests {
 
     #[test]
     fn a_change_keeps_what_it_does_not_name_also_what_only_a_newer_version_knows() {
-        let newer = r#"{"dpop":"required","maxSessions":3,"version":2}"#;
+        let newer = r#"{"dpop":"required","maxSessions":3,"version":3}"#;
         let change = SettingsChange::default().with("profile", "payment").with("maxSessions", Value::Null);
-        assert_eq!(stored(&change, newer), r#"{"dpop":"required","profile":"payment","version":2}"#);
+        assert_eq!(stored(&change, newer), r#"{"dpop":"required","profile":"payment","version":3}"#);
         let back = SettingsChange::default().with("profile", "standard");
-        assert_eq!(stored(&back, r#"{"profile":"payment"}"#), r#"{"version":1}"#);
+        assert_eq!(stored(&back, r#"{"profile":"payment"}"#), r#"{"version":2}"#);
     }
 
     #[test]
     fn an_unknown_or_ill_valued_setting_is_refused_by_name() {
         let change =
-            SettingsChange::default().with("profil", "payment").with("maxSessions", 0).with("version", 2);
+            SettingsChange::default().with("profil", "payment").with("maxSessions", 0).with("version", 3);
         let fields: Vec<_> =
             change.made_to("{}").unwrap_err().into_iter().map(|problem| problem.field).collect();
         assert_eq!(fields, ["settings.maxSessions", "settings.profil", "settings.version"]);
@@ -168,6 +168,10 @@ mod tests {
         assert_eq!(read("keyOptional", "admin,individual"), Ok(serde_json::json!(["admin", "individual"])));
         assert_eq!(read("keyOptional", ""), Ok(serde_json::json!([])));
         assert_eq!(read("hideLock", "yes"), Err("must be true or false".to_owned()));
+        assert_eq!(read("signingKeyDays", "0"), Ok(0.into()));
+        for days in ["6", "366", "-1", "null days"] {
+            assert!(read("signingKeyDays", days).unwrap_err().contains("from 7 to 365, or 0 for never"));
+        }
         assert!(read("maxSessions", "many").unwrap_err().contains("from 1 to 1000"));
     }
 }

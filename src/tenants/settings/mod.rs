@@ -113,6 +113,8 @@ pub struct Settings {
     pub key_optional: Vec<Family>,
     /// The algorithm of the next signing key; each key keeps the one it was made for.
     pub algorithm: Algorithm,
+    /// After how many days of signing a signing key is replaced; 0: never by itself.
+    pub signing_key_days: i64,
     /// The access tokens' `typ`.
     pub token_type: TokenType,
     /// The tokens' `aud`; the issuer when null.
@@ -143,6 +145,7 @@ impl Default for Settings {
             replace_device_session: false,
             key_optional: Vec::new(),
             algorithm: Algorithm::ES256,
+            signing_key_days: 90,
             token_type: TokenType::default(),
             audience: None,
             metadata_claims: Vec::new(),
@@ -268,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_was_stored_by_another_version_is_read_and_only_differences_are_stored() {
-        assert_eq!(Settings::default().stored(), r#"{"version":1}"#);
+        assert_eq!(Settings::default().stored(), r#"{"version":2}"#);
         // As the first version of the schema wrote them: all of them, and fewer than there are now.
         let old = r#"{"version":1,"profile":"payment","accessSeconds":null,"idleSeconds":null,
             "absoluteSeconds":null,"keyOptional":["admin"],"algorithm":"EdDSA","tokenType":"JWT","audience":null,
@@ -277,7 +280,7 @@ mod tests {
         assert_eq!((settings.profile, settings.max_sessions), (Profile::Payment, 10));
         assert_eq!(Settings::from_stored(&settings.stored()).unwrap(), settings);
         // As a newer version will write them.
-        let newer = r#"{"version":2,"profile":"payment","dpop":"required"}"#;
+        let newer = r#"{"version":3,"profile":"payment","dpop":"required"}"#;
         assert_eq!(Settings::from_stored(newer).unwrap().profile, Profile::Payment);
         // A value that says nothing to this version is not taken for the default, which may be laxer.
         Settings::from_stored(r#"{"profile":"fapi"}"#).unwrap_err();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Settings;
 
 /// The version of this table: one more when a setting is added or means something else.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One setting.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum Kind {
     Flag,
     /// A whole number.
     Number { least: i64, most: i64, unit: &'static str },
+    /// A whole number, or 0 for never.
+    NumberOrNever { least: i64, most: i64, unit: &'static str },
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of these words, each once.
@@ -39,7 +41,7 @@ pub enum Kind {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 17] = [
+pub const SETTINGS: [Setting; 18] = [
     Setting {
         name: "profile",
         kind: Kind::Word(&["standard", "payment", "compatible", "consumer"]),
@@ -109,6 +111,14 @@ pub const SETTINGS: [Setting; 17] = [
         meaning: "What the tenant's next signing key is made for; each key keeps the one it was made for, so the change \
                   takes effect when the key is rotated.",
         reason: "ES256 is short, quick and known to nearly every verifier; RS256 is for gateways that take only RSA.",
+    },
+    Setting {
+        name: "signingKeyDays",
+        kind: Kind::NumberOrNever { least: 7, most: 365, unit: "days" },
+        meaning: "After how many days of signing a signing key is replaced: the next one is made within an hour then, and \
+                  signs once it has been published for long enough. 0 leaves it to operators.",
+        reason: "A key that somebody copied unnoticed is of use until it is replaced, so it is, without anybody having to \
+                 think of it. Below a week a key set would never come to rest; 0 is for verifiers that pin a key.",
     },
     Setting {
         name: "tokenType",
@@ -184,7 +194,7 @@ impl Setting {
             (_, "null") => return Ok(Value::Null),
             (Kind::Flag, "true") => Value::Bool(true),
             (Kind::Flag, "false") => Value::Bool(false),
-            (Kind::Number { .. }, number) => {
+            (Kind::Number { .. } | Kind::NumberOrNever { .. }, number) => {
                 number.parse::<i64>().map_or_else(|_| Value::from(number), Value::from)
             }
             (Kind::Words(_) | Kind::Names { .. }, _) => list(),
@@ -218,6 +228,9 @@ impl Kind {
             Self::Number { least, most, .. } => {
                 value.as_i64().is_some_and(|number| (*least..=*most).contains(&number))
             }
+            Self::NumberOrNever { least, most, .. } => {
+                value.as_i64().is_some_and(|number| number == 0 || (*least..=*most).contains(&number))
+            }
             Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Words(known) => texts(value).is_some_and(|words| {
                 distinct(&words) && words.iter().all(|word| known.contains(&word.as_str()))
@@ -237,6 +250,9 @@ impl Kind {
         match self {
             Self::Flag => "true or false".to_owned(),
             Self::Number { least, most, unit } => format!("a whole number of {unit} from {least} to {most}"),
+            Self::NumberOrNever { least, most, unit } => {
+                format!("a whole number of {unit} from {least} to {most}, or 0 for never")
+            }
             Self::Word(words) => format!("one of {}", words.join(", ")),
             Self::Words(words) => format!("a list of {}, each at most once", words.join(", ")),
             Self::Text { most } => format!("a text of 1 to {most} characters without control characters"),
@@ -252,6 +268,9 @@ impl Kind {
             Self::Number { least, most, .. } => {
                 json!({ "type": "integer", "minimum": least, "maximum": most })
             }
+            Self::NumberOrNever { least, most, .. } => json!({
+                "type": "integer", "anyOf": [{ "const": 0 }, { "minimum": least, "maximum": most }],
+            }),
             Self::Word(words) => json!({ "type": "string", "enum": words }),
             Self::Words(words) => {
                 json!({ "type": "array", "items": { "type": "string", "enum": words }, "uniqueItems": true })

@@ -224,7 +224,7 @@ async fn R126_what_a_setting_may_not_be_is_refused_in_the_words_of_the_API_and_n
         (&["hideLock=true", "showAttempts=true"], json!({ "hideLock": true, "showAttempts": true })),
         (&["keyOptional=admin,admin"], json!({ "keyOptional": ["admin", "admin"] })),
         (&["keyOptional=staff"], json!({ "keyOptional": ["staff"] })),
-        (&["version=2"], json!({ "version": 2 })),
+        (&["version=3"], json!({ "version": 3 })),
         (&["maxSessions=5", "algorithm=HS256", "audience="], json!({ "algorithm": "HS256", "audience": "" })),
     ] {
         let body = Some(json!({ "settings": settings }));

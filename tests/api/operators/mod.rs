@@ -1,6 +1,8 @@
 //! What operators do, through their router: themselves, tenants, settings, keys.
 
 mod deletion;
+mod key_load;
+mod key_schedule;
 mod keys;
 mod listener;
 mod people;

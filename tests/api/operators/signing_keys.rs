@@ -11,7 +11,7 @@ use crate::support::app::{TestApp, TestTenant};
 use crate::support::calls::{Call, Opened};
 use crate::support::login::{SLOW_HASH, until};
 
-async fn published(app: &TestApp, slug: &str) -> Vec<String> {
+pub(super) async fn published(app: &TestApp, slug: &str) -> Vec<String> {
     let set = app.call(Call::get(format!("/t/{slug}/.well-known/jwks.json"))).await.expect(200);
     let mut kids: Vec<_> = set.json["keys"]
         .as_array()
@@ -29,7 +29,7 @@ async fn published(app: &TestApp, slug: &str) -> Vec<String> {
 }
 
 /// The key that a login's token is signed with.
-async fn signed_with(app: &TestApp, tenant: &TestTenant) -> (String, Opened) {
+pub(super) async fn signed_with(app: &TestApp, tenant: &TestTenant) -> (String, Opened) {
     let opened = app.open(tenant, Family::Individual).await;
     let header = opened.token.split('.').next().unwrap();
     let header: Value = serde_json::from_slice(&vestibule::secrets::from_base64url(header).unwrap()).unwrap();
@@ -48,7 +48,7 @@ async fn states(olga: &Operator<'_>) -> Vec<(String, String)> {
         .collect()
 }
 
-async fn state_of(olga: &Operator<'_>, kid: &str) -> String {
+pub(super) async fn state_of(olga: &Operator<'_>, kid: &str) -> String {
     states(olga).await.into_iter().find(|(other, _)| other == kid).unwrap().1
 }
 
