@@ -115,6 +115,10 @@ id!(
     SessionOperationId
 );
 id!(
+    /// A device of a user's, as paths name it: not the app's own id for it.
+    DeviceId
+);
+id!(
     /// An event.
     EventId
 );

@@ -2,7 +2,29 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{ChangeId, TenantId, UserId};
+use crate::ids::{ChangeId, DeviceId, TenantId, UserId};
+use crate::sessions::store::{session_lives, sessions_and_owners};
+
+/// Devices with what [`super::Device::from_row`] reads: of the tenant `$1`, the user `$2`, at `$3`. `id` is where a page
+/// that ends with the row goes on.
+macro_rules! devices {
+    ($and:literal) => {
+        concat!(
+            "select d.last_seen_at || ':' || d.change_id as id, d.change_id as change_id, \
+             o.customer_id as customer_id, d.device_id as device_id, d.name as name, d.platform as platform, \
+             d.first_seen_at as first_seen_at, d.last_seen_at as last_seen_at, \
+             coalesce(live.sessions, 0) as sessions \
+             from devices d join users o on o.tenant_id = d.tenant_id and o.id = d.user_id \
+             left join (select s.device_id as device_id, count(*) as sessions from ",
+            sessions_and_owners!(),
+            " where s.tenant_id = $1 and s.user_id = $2 and ",
+            session_lives!("$3"),
+            " group by s.device_id) live on live.device_id = d.device_id \
+             where d.tenant_id = $1 and d.user_id = $2 and ",
+            $and
+        )
+    };
+}
 
 /// Notes that a user logged in on a device, for the first time or again. The row keeps the change that saw it
 /// first: what stands behind this in the same change tells by it whether the device is new.
@@ -32,4 +54,58 @@ pub fn note_login(
 #[must_use]
 pub fn delete_all(tenant: &TenantId, user: &UserId) -> Statement {
     Statement::new("delete from devices where tenant_id = $1 and user_id = $2").bind(tenant).bind(user)
+}
+
+/// A user's devices, the one that was used last first; after a position, which is a row's `id`.
+#[must_use]
+pub fn list(
+    tenant: &TenantId,
+    user: &UserId,
+    after: Option<(Timestamp, &str)>,
+    limit: i64,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(devices!(
+        "d.change_id is not null and (cast($4 as bigint) is null or d.last_seen_at < $4 \
+         or (d.last_seen_at = $4 and d.change_id > $5)) \
+         order by d.last_seen_at desc, d.change_id limit $6"
+    ))
+    .bind(tenant)
+    .bind(user)
+    .bind(now)
+    .bind(after.map(|(at, _)| at))
+    .bind(after.map_or("", |(_, id)| id))
+    .bind(limit)
+}
+
+/// One of a user's devices.
+#[must_use]
+pub fn find(tenant: &TenantId, user: &UserId, device: &DeviceId, now: Timestamp) -> Statement {
+    Statement::new(devices!("d.change_id = $4")).bind(tenant).bind(user).bind(now).bind(device)
+}
+
+/// Gives a device a name, or takes it away. Refused ("device") when the user has no such device.
+#[must_use]
+pub fn rename(tenant: &TenantId, user: &UserId, device: &DeviceId, name: Option<&str>) -> Statement {
+    Statement::new(
+        "update devices set name = $4 where tenant_id = $1 and user_id = $2 and change_id = $3 \
+         returning device_id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(device)
+    .bind(name)
+    .must_change("device")
+}
+
+/// Forgets a device. Refused ("device") when it is not there any more.
+#[must_use]
+pub fn delete(tenant: &TenantId, user: &UserId, device: &DeviceId) -> Statement {
+    Statement::new(
+        "delete from devices where tenant_id = $1 and user_id = $2 and change_id = $3 returning device_id",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(device)
+    .must_change("device")
 }

@@ -10,6 +10,7 @@ const HOUSE: &str = "0b6f3c52-7c1e-4a7e-9d38-51c1a0a1d003";
 pub(super) const USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d001";
 pub(super) const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
 pub(super) const OPERATION: &str = "6a0e1c7d-4b58-4f93-8d2e-b7c1f05a9e64";
+pub(super) const DEVICE: &str = "c1a7e0d2-5b64-4f3f-8a90-2e6d4b8f7c15";
 const ORGANIZATIONS_USER: &str = "4f0d7a8e-52c3-4d0b-8f5a-9a3be1c2d002";
 const NEW_CUSTOMER: &str = "7d1e9b54-2f6a-4c83-a05e-6b1c8d2f3a47";
 const NEW_USER: &str = "e25c4a10-93bd-4f7e-8b61-0d5f7a9c1e36";
@@ -215,4 +216,35 @@ pub(super) fn session_operation() -> Value {
         "reason": "stolen-devices", "startedAt": "2026-03-16T20:10:00.000Z", "updatedAt": "2026-03-16T20:10:00.120Z",
         "finishedAt": null,
     })
+}
+/// A device of the individual's user.
+pub(super) fn device() -> Value {
+    json!({
+        "id": DEVICE, "deviceId": "device-demo-001", "name": "Ada's phone", "platform": "mobile",
+        "firstSeenAt": "2026-03-16T19:49:32.410Z", "lastSeenAt": "2026-03-16T19:49:32.410Z", "current": false,
+        "sessions": 1,
+    })
+}
+
+/// A device that was forgotten.
+pub(super) fn device_forgotten() -> Value {
+    json!({
+        "success": true, "message": "Device forgotten", "errorType": "NONE", "id": DEVICE, "sessionsEnded": 1,
+    })
+}
+
+/// The first step of a session.
+pub(super) fn login_step() -> Value {
+    json!({
+        "type": "authn_login_success", "time": "2026-03-16T19:49:32.410Z", "outcome": "success", "reason": null,
+        "rule": null, "actor": { "kind": "user", "id": USER }, "clientIp": "127.0.0.1", "clientIpReason": "peer",
+        "platform": "mobile", "deviceId": "device-demo-001", "userAgent": "curl/8.14.1", "count": null,
+    })
+}
+
+/// The second, where the device is a new one.
+pub(super) fn new_device_step() -> Value {
+    let mut step = login_step();
+    step["type"] = json!("authn_login_new_device");
+    step
 }

@@ -5,6 +5,7 @@ mod body;
 mod credentials;
 mod customer_status;
 mod customers;
+mod devices;
 mod events;
 mod examples;
 mod fields;
@@ -17,13 +18,14 @@ mod registration;
 mod session_operations;
 mod session_search;
 mod sessions;
+mod session_events;
 mod user_bodies;
 mod user_status;
 mod users;
 mod views;
 
 use axum::Extension;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use crate::app::SharedApp;
@@ -47,6 +49,8 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(sessions::router())
         .merge(session_search::router())
         .merge(session_operations::router())
+        .merge(devices::router())
+        .routes(routes!(session_events::list_user_session_events))
         .routes(routes!(credentials::set_password))
         .routes(routes!(credentials::reset_login))
         .routes(routes!(password_resets::start_reset))
@@ -56,6 +60,9 @@ pub fn router() -> OpenApiRouter<SharedApp> {
 
 /// What a user does for themselves, relative to their family's prefix.
 fn own(family: Family) -> OpenApiRouter<SharedApp> {
-    let change = routes!(credentials::change_password).layer(Extension(family));
-    OpenApiRouter::new().routes(change)
+    let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
+    OpenApiRouter::new()
+        .routes(of_family(routes!(credentials::change_password)))
+        .routes(of_family(routes!(devices::list_devices)))
+        .routes(of_family(routes!(devices::change_device, devices::forget_device)))
 }

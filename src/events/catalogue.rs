@@ -125,7 +125,8 @@ impl EventName {
             Self::CustomerStatusChanged | Self::UserStatusChanged | Self::PrivilegePermissionsChanged => {
                 &[BEFORE, AFTER, NOTE]
             }
-            Self::CustomerErased | Self::UserErased | Self::DeviceForgotten => &[],
+            Self::CustomerErased | Self::UserErased => &[],
+            Self::DeviceForgotten => &[("device", "The device's id in paths, which is not the app's.")],
             Self::UserCreated => &[("kind", "`customer` or `staff`."), ("roles", "The user's roles.")],
             Self::UsersImported => &[
                 ("file", "SHA-256 of the file; null for standard input."),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
-use crate::ids::{ChangeId, CustomerId, EventId, TenantId, UserId};
+use crate::ids::{ChangeId, CustomerId, EventId, SessionId, TenantId, UserId};
 use crate::secrets::random;
 use crate::throttles::{Subject, dead_before};
 
@@ -176,6 +176,57 @@ pub fn insert_for_ended_slice(
     .bind(after)
     .bind(last)
     .bind(change)
+}
+
+/// What the timeline of a session reads of its events.
+macro_rules! step_columns {
+    () => {
+        "select id, name, outcome, occurred_at, actor_kind, actor_id, reason, details, personal from events "
+    };
+}
+
+/// A session's events after an id, oldest first.
+#[must_use]
+pub fn find_of_session(tenant: &TenantId, session: &SessionId, after: &str, limit: i64) -> Statement {
+    Statement::new(concat!(
+        step_columns!(),
+        "where session_id = $2 and tenant_id = $1 and id > $3 order by id limit $4"
+    ))
+    .bind(tenant)
+    .bind(session)
+    .bind(after)
+    .bind(limit)
+}
+
+/// Whether one of the session's events tells how it ended.
+#[must_use]
+pub fn find_ending_of_session(tenant: &TenantId, session: &SessionId) -> Statement {
+    Statement::new(
+        "select id from events where session_id = $2 and tenant_id = $1 \
+         and (ends = 'session' or name = 'session_expired') limit 1",
+    )
+    .bind(tenant)
+    .bind(session)
+}
+
+/// The event that ended all sessions of the user, the customer or the tenant at this instant.
+#[must_use]
+pub fn find_ending_of_all(
+    tenant: &TenantId,
+    customer: &CustomerId,
+    user: &UserId,
+    at: Timestamp,
+) -> Statement {
+    Statement::new(concat!(
+        step_columns!(),
+        "where tenant_id = $1 and ends is not null and occurred_at = $2 and ends_until = $2 \
+         and (ends = 'tenant' or (ends = 'customer' and customer_id = $3) or (ends = 'user' and user_id = $4)) \
+         order by id limit 1"
+    ))
+    .bind(tenant)
+    .bind(at)
+    .bind(customer)
+    .bind(user)
 }
 
 /// Events with a personal part that are a user's: done to them, or done by them as staff.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::flows::PathId;
-use crate::ids::{CustomerId, NIL, SessionId, UserId};
+use crate::ids::{CustomerId, DeviceId, NIL, SessionId, UserId};
 use crate::tenants::Family;
 
 /// Where a family's routes begin; `owner` is the name of the first id in it.
@@ -40,6 +40,13 @@ pub fn user(text: &str) -> Result<PathId<UserId>, Error> {
 pub fn session(text: &str) -> Result<SessionId, Error> {
     SessionId::parse(text)
         .ok_or_else(|| Error::invalid("sessionId", "must be 1 to 64 letters, digits, - or _"))
+}
+
+/// A device's id, from the list of devices.
+pub fn device(text: &str) -> Result<DeviceId, Error> {
+    DeviceId::parse(text).ok_or_else(|| {
+        Error::invalid("device", "must be 1 to 64 letters, digits, - or _: the id of a device")
+    })
 }
 
 fn read<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<PathId<T>> {

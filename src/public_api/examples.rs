@@ -10,6 +10,7 @@ use crate::tenants::Family;
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
 pub(super) const SESSION: &str = "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3b";
 const REFRESH: &str = "vrt1.AAg5ZjJjMWI3YQAkMTExMTExMTEtMjIyMi00MzMzLTg0NDQtNTU1NTU1NTU1NTU1ACQwMTljZjgxOC02ZDFlLTdjM2UtOWIxYS01ZDBmNmYxZTJhM2I";
+pub(super) const DEVICE: &str = "c1a7e0d2-5b64-4f3f-8a90-2e6d4b8f7c15";
 
 /// Whom a family's examples are about: the demo's user of that family, so that an example can be tried there as it
 /// stands.
@@ -95,6 +96,14 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
         id if id.starts_with("listSessions") => {
             json!({ "items": [viewed(&Person::of(family?))], "nextCursor": null })
         }
+        id if id.starts_with("listSessionEvents") => {
+            json!({ "items": [login_step(&Person::of(family?))], "nextCursor": null })
+        }
+        id if id.starts_with("listDevices") => json!({ "items": [device(None)], "nextCursor": null }),
+        id if id.starts_with("changeDevice") => device(Some("My phone")),
+        id if id.starts_with("forgetDevice") => json!({
+            "success": true, "message": "Device forgotten", "errorType": "NONE", "id": DEVICE, "sessionsEnded": 1,
+        }),
         id if id.starts_with("changePassword") => json!({
             "userId": Person::of(family?).user, "passwordChangedAt": "2026-03-16T19:55:00.000Z", "sessionsEnded": true,
         }),
@@ -154,6 +163,24 @@ fn viewed(person: &Person) -> Value {
         "sessionMetadata": metadata_of_session(), "lastClientIp": null, "lastRefreshedAt": null,
         "sessionIdleExpiresAt": "2026-03-17T19:49:32.410Z", "sessionExpiresAt": "2026-03-17T19:49:32.410Z",
         "endedAt": null, "endReason": null, "current": true,
+    })
+}
+
+fn device(name: Option<&str>) -> Value {
+    json!({
+        "id": DEVICE, "deviceId": "device-demo-001", "name": name, "platform": "mobile",
+        "firstSeenAt": "2026-03-16T19:49:32.410Z", "lastSeenAt": "2026-03-16T19:49:32.410Z", "current": true,
+        "sessions": 1,
+    })
+}
+
+fn login_step(person: &Person) -> Value {
+    let kind = if person.role == "ADMIN" { "staff" } else { "user" };
+    json!({
+        "type": "authn_login_success", "time": "2026-03-16T19:49:32.410Z", "outcome": "success", "reason": null,
+        "rule": null, "actor": { "kind": kind, "id": person.user }, "clientIp": "127.0.0.1",
+        "clientIpReason": "peer", "platform": "mobile", "deviceId": "device-demo-001", "userAgent": "curl/8.14.1",
+        "count": null,
     })
 }
 

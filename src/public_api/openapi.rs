@@ -162,6 +162,10 @@ fn tags(document: &OpenApi) -> Vec<Tag> {
             "Sessions",
             "Who is logged in, for the tenant's backend and staff: found, looked at, ended.",
         ),
+        describe(
+            "Devices",
+            "Where users have logged in from, for themselves and for the tenant's backend and staff.",
+        ),
         describe("Credentials", "Passwords: changed, set, reset."),
         describe("Events", "What happened in the tenant, for its backend."),
         describe("Tenants", "The fintechs whose customers log in here, and their settings."),
@@ -204,6 +208,9 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
     ];
     if path.contains("{sessionId}") {
         parameters.push(path_id("sessionId", "The session's id, from its login.", examples::SESSION));
+    }
+    if path.contains("{device}") {
+        parameters.push(path_id("device", "The device's `id`, from the list.", examples::DEVICE));
     }
     let all = login && family != Family::Admin;
     parameters.push(header("X-Tenant-ID", true, "The tenant's slug or UUID.", "tenant-demo-001"));

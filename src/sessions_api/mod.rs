@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod events;
 mod get;
 mod list;
 mod refresh;
@@ -20,6 +21,7 @@ use crate::tenants::Family;
 use crate::users::is_unfit;
 
 pub use create::StartSession;
+pub use events::{Reader, SessionTimeline, timeline};
 pub(crate) use list::StateQuery;
 pub use refresh::RefreshSession;
 pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, SessionsEnded, UserView};
@@ -36,6 +38,7 @@ pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
             delete::end_sessions
         )))
         .routes(of_family(routes!(get::get_session, refresh::refresh_session, delete::end_session)))
+        .routes(of_family(routes!(events::list_session_events)))
 }
 
 /// Whether the path is the caller's own: their family, their customer, themselves. Anything else is absent.
