@@ -81,6 +81,8 @@ where
     }
 }
 
+/// Sessions that are looked at together.
+const SLICE: i64 = 1_000;
 /// Between two slices of sessions, so that many of them keep nobody from the database.
 const BETWEEN_SLICES: Duration = Duration::from_millis(100);
 
@@ -88,7 +90,7 @@ const BETWEEN_SLICES: Duration = Duration::from_millis(100);
 async fn write_down_all_endings(app: &App) -> Result<(), Error> {
     let (mut after, mut failure) = (None, None);
     loop {
-        let slice = write_down_endings(&app.db, after.as_deref(), app.clock.now()).await?;
+        let slice = write_down_endings(&app.db, after.as_deref(), SLICE, app.clock.now()).await?;
         failure = failure.or(slice.failure);
         after = slice.next;
         if after.is_none() {

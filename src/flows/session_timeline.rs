@@ -38,14 +38,14 @@ pub struct SessionStep {
     pub rule: Option<String>,
     pub actor_kind: String,
     pub actor_id: Option<String>,
-    pub from: From,
+    pub from: StepOrigin,
     /// Of `session_refreshed`: how many refreshes there were until then.
     pub count: Option<i64>,
 }
 
 /// From where a step was made; nothing where no request made it, or the person is erased.
 #[derive(Default, Debug)]
-pub struct From {
+pub struct StepOrigin {
     pub client_ip: Option<String>,
     pub client_ip_reason: Option<String>,
     pub platform: Option<String>,
@@ -122,10 +122,10 @@ pub async fn session_timeline(
 fn latest_refresh(WholeSession { session, user, .. }: &WholeSession) -> Option<SessionStep> {
     let at = session.refreshed_at?;
     let client_ip = session.last_client_ip.as_ref().unwrap_or(&session.client_ip);
-    let from = From {
+    let from = StepOrigin {
         client_ip: Some(client_ip.clone()).filter(|ip| !ip.is_empty()),
         device_id: session.device_id.clone(),
-        ..From::default()
+        ..StepOrigin::default()
     };
     let actor = Actor::of(user);
     Some(SessionStep {
@@ -175,7 +175,7 @@ impl SessionStep {
             rule: text(&details["rule"]),
             actor_kind: row.text("actor_kind")?,
             actor_id: row.maybe_text("actor_id")?,
-            from: From {
+            from: StepOrigin {
                 client_ip: text(&personal["clientIp"]),
                 client_ip_reason: text(&personal["clientIpReason"]),
                 platform: text(&personal["platform"]),
@@ -197,7 +197,7 @@ impl SessionStep {
             rule: None,
             actor_kind: String::new(),
             actor_id: None,
-            from: From::default(),
+            from: StepOrigin::default(),
             count: None,
         }
     }

@@ -19,8 +19,6 @@ use crate::tenants::store::tenant_columns;
 use crate::users::User;
 use crate::users::store::user_columns;
 
-/// Sessions that are looked at together.
-const SLICE: i64 = 1_000;
 /// Changes under way at a time: there are connections left for others. One session each, so that no two of them, on
 /// whatever nodes, can wait for each other.
 const AT_ONCE: usize = 8;
@@ -36,15 +34,16 @@ pub struct WrittenDown {
     pub failure: Option<Error>,
 }
 
-/// Looks at the next sessions, by their ids, that their rows do not say to have ended, and writes down how those ended
+/// Looks at the next sessions, `most` at most, by their ids, that their rows do not say to have ended, and writes down how those ended
 /// that have: as [`Session::ending`] says.
 pub async fn write_down_endings(
     db: &Database,
     after: Option<&str>,
+    most: i64,
     now: Timestamp,
 ) -> Result<WrittenDown, Error> {
     let after = after.unwrap_or_default();
-    let end = db.list(sessions::store::find_end_of_slice(after, SLICE)).await?;
+    let end = db.list(sessions::store::find_end_of_slice(after, most)).await?;
     let next = end.first().map(|row| row.text("id")).transpose()?;
     let mut done = WrittenDown { sessions: 0, next, failure: None };
     let rows = find(db, after, done.next.as_deref(), now).await?;

@@ -186,11 +186,12 @@ impl Session {
         if let (Some(at), Some(reason)) = (self.ended_at, &self.end_reason) {
             return Some((at, reason.clone()));
         }
-        // Several can hold at once; the earliest is the session's ending, and stays it.
+        // Several can hold at once; the earliest is the session's ending, and stays it. In one and the same millisecond
+        // time was faster: nobody has to do anything for that.
         let first = self
-            .ended_with_others(tenant, user)
+            .expiry(now)
             .into_iter()
-            .chain(self.expiry(now))
+            .chain(self.ended_with_others(tenant, user))
             .min_by_key(|(at, _)| *at);
         first.or_else(|| standing_in_the_way(tenant, user).map(|reason| (now, reason.as_str().to_owned())))
     }

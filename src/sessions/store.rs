@@ -175,7 +175,7 @@ pub fn write_down_with_user(tenant: &TenantId, user: &UserId, change: &ChangeId)
         sessions_and_owners!(),
         " where s.tenant_id = $1 and s.user_id = $2 and s.ended_at is null \
          and s.created_at <= u.sessions_not_before and (u.session_kept is null or s.id <> u.session_kept) \
-         and s.idle_expires_at >= u.sessions_not_before and s.expires_at >= u.sessions_not_before \
+         and s.idle_expires_at > u.sessions_not_before and s.expires_at > u.sessions_not_before \
          and (c.sessions_not_before is null or c.sessions_not_before < s.created_at \
               or c.sessions_not_before > u.sessions_not_before) \
          and (t.sessions_not_before is null or t.sessions_not_before < s.created_at \

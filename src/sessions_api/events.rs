@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::app::SharedApp;
 use crate::callers::UserCaller;
 use crate::error::Error;
-use crate::flows::{SessionStep, WholeSession, get_whole_session, session_timeline};
+use crate::flows::{SessionStep, StepOrigin, WholeSession, get_whole_session, session_timeline};
 use crate::http::envelope::Success;
 use crate::http::paging::{List, PageQuery};
 use crate::http::paths;
@@ -93,7 +93,7 @@ impl SessionStepView {
             // Whoever showed this session's tokens is told, also where nobody knows who that was.
             Reader::Owner(user) => actor_kind == "unknown" || actor_id.as_deref() == Some(user.as_str()),
         };
-        let from = if own { from } else { Default::default() };
+        let from = if own { from } else { StepOrigin::default() };
         Self {
             r#type: name,
             time: at.to_string(),

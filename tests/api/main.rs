@@ -9,6 +9,7 @@ mod credentials;
 mod db;
 mod directory;
 mod documents;
+mod endings;
 mod events;
 mod flood;
 mod hygiene;

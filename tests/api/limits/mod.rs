@@ -138,7 +138,7 @@ async fn R066_what_has_ended_in_whatever_way_does_not_count() {
         let not_before = format!("sessions_not_before = {now}, sessions_end_reason = 'user_disabled'");
         match way {
             "logout" => {
-                app.script(&format!("update sessions set ended_at = {now}, end_reason = 'logout'")).await
+                app.script(&format!("update sessions set ended_at = {now}, end_reason = 'logout'")).await;
             }
             "idle" => app.clock.advance(31 * 60_000),
             "user" => app.update_user(person, &not_before).await,
