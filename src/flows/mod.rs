@@ -105,7 +105,6 @@ pub use refresh::{Refresh, Refreshed, refresh};
 pub use register_customer::{Registration, register_customer, registration_statements};
 pub use revoke_token::revoke_token;
 pub use rotate_due_keys::rotate_due_signing_keys;
-pub use session_timeline::{SessionStep, WholeSession, get_whole_session, session_timeline};
 pub use session_timeline::{SessionStep, StepOrigin, WholeSession, get_whole_session, session_timeline};
 pub use set_password::{SetPassword, set_password};
 pub use set_tenant_status::{resume_tenant, suspend_tenant};

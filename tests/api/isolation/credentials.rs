@@ -59,7 +59,7 @@ fn refused_at(permission: Permission, basic: bool) -> (u16, &'static str) {
     match permission {
         Permission::Backend => (401, "BACKEND_KEY"),
         Permission::Client => (401, "invalid_client"),
-        Permission::Read | Permission::Manage if basic => (401, "BACKEND_KEY"),
+        Permission::Read | Permission::Manage | Permission::ManageSessions if basic => (401, "BACKEND_KEY"),
         _ => (401, "TOKEN"),
     }
 }
@@ -88,7 +88,10 @@ impl Door<'_> {
         let mut calls = Vec::new();
         for token in &held.access_tokens {
             // They are good, at home: the tenant that they are shown to is not theirs.
-            let own = matches!(permission, Permission::Own(_) | Permission::Read | Permission::Manage);
+            let own = matches!(
+                permission,
+                Permission::Own(_) | Permission::Read | Permission::Manage | Permission::ManageSessions
+            );
             calls.push((
                 to(away).bearer(token),
                 "an access token",
@@ -97,7 +100,9 @@ impl Door<'_> {
         }
         let [key, secret] = &held.backend;
         let shown = match permission {
-            Permission::Read | Permission::Manage | Permission::Backend => (403, "TENANT"),
+            Permission::Read | Permission::Manage | Permission::ManageSessions | Permission::Backend => {
+                (403, "TENANT")
+            }
             Permission::Client => (403, "unauthorized_client"),
             _ => basic,
         };

@@ -78,6 +78,17 @@ const TABLE: &[(Permission, &[&str])] = &[
         "searchSessions", "getSessionOperation",
     ]),
     (ManageSessions, &["endUserSession", "endUserSessions", "endMatchingSessions"]),
+    (Own(Family::Individual), &[
+        "endSessionsIndividual", "listSessionEventsIndividual", "listDevicesIndividual", "changeDeviceIndividual", "forgetDeviceIndividual",
+    ]),
+    (Own(Family::Organization), &[
+        "endSessionsOrganization", "listSessionEventsOrganization", "listDevicesOrganization", "changeDeviceOrganization", "forgetDeviceOrganization",
+    ]),
+    (Own(Family::Admin), &[
+        "endSessionsStaff", "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
+    ]),
+    (Read, &["listUserDevices", "listUserSessionEvents"]),
+    (ManageSessions, &["changeUserDevice", "forgetUserDevice"]),
     (Manage, &[
         "registerIndividual", "registerOrganization", "changeCustomer", "activateCustomer", "suspendCustomer",
         "resumeCustomer", "closeCustomer", "eraseCustomer", "addCustomerUser", "addStaff", "changeUser", "suspendUser",

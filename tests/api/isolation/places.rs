@@ -143,7 +143,7 @@ pub fn answered(permission: Permission, place: &Place, whose: Whose) -> (u16, &'
         (Permission::Refresh(_), Place::Body(_), _) => (401, "REFRESH_TOKEN"),
         // Whoever the name, or the token, says.
         (Permission::Login(_) | Permission::Own(_) | Permission::Refresh(_), _, name)
-            if whose == Whose::Nil && name != "sessionId" =>
+            if whose == Whose::Nil && !["sessionId", "device"].contains(&name) =>
         {
             GOOD
         }

@@ -3,6 +3,8 @@
 use axum::Router;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use vestibule::db::Statement;
+use vestibule::http::paging::List;
 use vestibule::ids::{SessionId, TenantId, UserId, random_uuid};
 use vestibule::password_resets::new_secret;
 use vestibule::refresh_tokens::{Binding, compute};
@@ -54,6 +56,8 @@ pub struct Own {
     pub key: String,
     pub kid: String,
     pub operator: String,
+    /// A device, as paths name it.
+    pub device_in_path: String,
 }
 
 impl Own {
@@ -67,10 +71,6 @@ impl Own {
             token: opened.token.clone(),
             ..Self::default()
         }
-    }
-
-    fn of_family(all: &[Opened], family: Family) -> Self {
-        Self::of(all.iter().find(|opened| opened.family == family).unwrap())
     }
 }
 
@@ -107,9 +107,19 @@ impl World {
         let operation = world.operation(globex).await;
         let reset_secret = world.reset_secret(globex, &globex.person(Family::Individual).email).await;
         let token = world.theirs[0].token.clone();
+        let device_in_path = world.device_of(&user).await;
         let of_tenant = world.of_tenant(&globex.slug).await;
-        world.their_things =
-            Own { customer, user, reset_secret, token, session, device, operation, ..of_tenant };
+        world.their_things = Own {
+            customer,
+            user,
+            reset_secret,
+            token,
+            session,
+            device,
+            device_in_path,
+            operation,
+            ..of_tenant
+        };
         world
     }
 
@@ -118,6 +128,23 @@ impl World {
         let email = fresh_email();
         self.app.another(&self.acme, family, &email).await;
         self.app.open_as(&self.acme, family, &email).await
+    }
+
+    /// What is whose session this is.
+    async fn of(&self, opened: &Opened) -> Own {
+        let own = Own::of(opened);
+        Own { device_in_path: self.device_of(&own.user).await, ..own }
+    }
+
+    async fn of_family(&self, all: &[Opened], family: Family) -> Own {
+        self.of(all.iter().find(|opened| opened.family == family).unwrap()).await
+    }
+
+    /// One of a user's devices.
+    async fn device_of(&self, user: &str) -> String {
+        let sql = "select change_id from devices where user_id = $1 order by last_seen_at limit 1";
+        let devices = self.app.database.fetch(Statement::new(sql).bind(user)).await.unwrap();
+        devices[0].text("change_id").unwrap()
     }
 
     /// Without whom a list of them has no second page.
@@ -175,20 +202,22 @@ impl World {
                 let (customer, user) = app.organization(acme, &email).await;
                 let (mut session, mut operation_id) = (String::new(), String::new());
                 let device = format!("device-{}", random_uuid());
-                if operation.path.contains("/sessions") {
+                let mut device_in_path = String::new();
+                if ["/sessions", "/devices"].iter().any(|part| operation.path.contains(part)) {
                     session = self.open_on(acme, &email, &device).await;
+                    device_in_path = self.device_of(&user).await;
                 }
                 match operation.id.as_str() {
                     "resumeCustomer" => {
                         app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200);
                     }
                     "listCustomerUsers" => self.second_user(acme, &customer).await,
-                    "listUserSessions" => drop(self.open_on(acme, &email, &device).await),
+                    "listUserSessions" | "listUserDevices" => drop(self.open_on(acme, &email, &device).await),
                     "getSessionOperation" => operation_id = self.operation(acme).await,
                     _ => (),
                 }
                 let (tenant, operation) = (acme.slug.clone(), operation_id);
-                Own { customer, user, tenant, session, device, operation, ..Own::default() }
+                Own { customer, user, tenant, session, device, device_in_path, operation, ..Own::default() }
             }
             Permission::Client => {
                 let opened = self.person(Family::Individual).await;
@@ -200,10 +229,10 @@ impl World {
                         let name = opened.data["user"]["email"].as_str().unwrap();
                         app.open_as(acme, opened.family, name).await;
                     }
-                    Own::of(opened)
+                    self.of(opened).await
                 }
                 // Somebody who has nothing here: the ids of somebody who has.
-                _ => Own::of_family(&self.neighbours, family),
+                _ => self.of_family(&self.neighbours, family).await,
             },
             Permission::Login(family) => {
                 let name = fresh_email();
@@ -266,6 +295,7 @@ impl World {
             "userId" => of.user.clone(),
             "sessionId" => of.session.clone(),
             "resetSecret" => of.reset_secret.clone(),
+            "device" => of.device_in_path.clone(),
             "deviceId" => of.device.clone(),
             "operationId" => of.operation.clone(),
             "refreshToken" => of.refresh_token.clone(),
@@ -282,18 +312,18 @@ impl World {
         match (whose, permission) {
             (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
             (Whose::Anothers, Permission::Own(family)) if is_cursor => {
-                self.cursor(operation, globex, &Own::of_family(&self.theirs, family)).await
+                self.cursor(operation, globex, &self.of_family(&self.theirs, family).await).await
             }
             (Whose::Anothers, _) if is_cursor => self.cursor(operation, globex, &self.their_things).await,
             (Whose::Own, _) => named(own, acme),
             (
                 Whose::Neighbours,
                 Permission::Own(family) | Permission::Login(family) | Permission::Refresh(family),
-            ) => named(&Own::of_family(&self.neighbours, family), acme),
+            ) => named(&self.of_family(&self.neighbours, family).await, acme),
             (
                 Whose::Anothers,
                 Permission::Own(family) | Permission::Login(family) | Permission::Refresh(family),
-            ) => named(&Own::of_family(&self.theirs, family), globex),
+            ) => named(&self.of_family(&self.theirs, family).await, globex),
             (Whose::Neighbours, _) => panic!("{place:?} of {} has no neighbours", operation.id),
             (Whose::Anothers, _) => named(&self.their_things, globex),
             (Whose::Absent, _) => match place.name() {
@@ -313,8 +343,20 @@ impl World {
 
     /// The cursor of an operation's second page, for a tenant's backend; of operators' lists for an operator.
     async fn cursor(&self, operation: &Operation, tenant: &TestTenant, of: &Own) -> String {
+        if let Permission::Own(_) = operation.permission()
+            && !operation.id.starts_with("listSessions")
+        {
+            // Nobody has a second page of these; what is in a cursor is no secret.
+            let (query, position) = match operation.id.as_str() {
+                id if id.starts_with("listDevices") => (format!("devices {}", of.user), "9000000000000:a"),
+                id if id.starts_with("listSessionEvents") => (format!("session events {}", of.session), "0"),
+                id => panic!("{id}: what is its list called?"),
+            };
+            return List { master: &self.app.app.master, tenant: &tenant.id, query }.cursor(position);
+        }
         let path = operation.path.replace("{customerId}", &of.customer).replace("{slug}", &tenant.slug);
         let path = path.replace("{organizationId}", &of.customer).replace("{userId}", &of.user);
+        let path = path.replace("{sessionId}", &of.session);
         // What is followed has no size of a page, and a cursor always.
         let (query, field) =
             if operation.id == "getRevocations" { ("", "cursor") } else { ("?limit=1", "nextCursor") };

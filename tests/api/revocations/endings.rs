@@ -162,10 +162,8 @@ impl<'a> World<'a> {
             Way::EndAllOfUser => self.end_user_sessions(None).await,
             Way::EndOthersOfUser => self.end_user_sessions(Some(&sessions[0])).await,
             Way::EndAllOfTenant => {
-                let rows = vestibule::tenants::store::find(&TenantName::Slug(tenant.slug.clone()));
-                let found = Tenant::from_row(&app.database.fetch(rows).await.unwrap()[0]).unwrap();
-                let now = app.clock.now();
-                end_tenant_sessions(&app.database, Author::TERMINAL, &found, None, now).await.unwrap();
+                let (name, now) = (TenantName::Slug(tenant.slug.clone()), app.clock.now());
+                end_tenant_sessions(&app.database, Author::TERMINAL, &name, None, now).await.unwrap();
             }
             Way::SessionsOnly => (),
         }
