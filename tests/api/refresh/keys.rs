@@ -1,29 +1,20 @@
 //! The server's own key behind refresh tokens: rotated without a sign-out, and missed when it is gone.
 
-use vestibule::app::App;
-use vestibule::secrets::{MasterKeys, random_text};
+use axum::Router;
+use vestibule::secrets::random_text;
 use vestibule::server::public_router;
 
 use super::{INDIVIDUAL, refresh_call, refused};
 use crate::support::app::{TestApp, Wanted};
+use crate::support::login::beside;
 
 fn line(id: &str) -> String {
     format!("{id}:{}\n", random_text())
 }
 
 /// Another instance on the database of `app`, with this master key file.
-async fn with_keys(app: &TestApp, keys: &str) -> axum::Router {
-    let beside = App {
-        db: app.database.open_again().await,
-        clock: app.clock.clone(),
-        master: MasterKeys::parse(keys).unwrap(),
-        passwords: vestibule::passwords::Passwords::start(Wanted::default().passwords).unwrap(),
-        breached_passwords: None,
-        signing_keys: vestibule::signing_keys::SigningKeys::default(),
-        options: app.app.options.clone(),
-        refusals: vestibule::app::Refusals::default(),
-    };
-    public_router(&std::sync::Arc::new(beside))
+async fn with_keys(app: &TestApp, keys: &str) -> Router {
+    public_router(&beside(app, keys, app.database.open_again().await))
 }
 
 #[tokio::test]
