@@ -12,10 +12,10 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError};
 use crate::error::Error;
-use crate::events::{self, Ends, Event, EventName};
+use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::{ChangeId, SessionId, SessionOperationId, TenantId, UserId};
 use crate::sessions::EndReason;
-use crate::sessions::operations::{self, SessionOperation};
+use crate::sessions::operations::{self, Beginner, SessionOperation};
 use crate::sessions::search::{LOOKED_AT, SessionFilter, SessionState, store as search};
 use crate::users;
 
@@ -80,9 +80,9 @@ pub async fn begin_ending_sessions(
         details: json!({ "of": "search", "operationId": id, "state": "started", "filter": filter.names() }),
         ..deed.event(EventName::SessionsEnded)
     };
-    let by = (deed.actor, deed.reason);
+    let actor = (deed.actor.kind(), deed.actor.id());
     let change = Change::new()
-        .with(operations::store::insert(deed.tenant, &id, filter, reason, by, now))
+        .with(operations::store::insert(deed.tenant, &id, filter, reason, actor, deed.reason, now))
         .with(events::store::insert(deed.tenant, &event, now));
     db.apply(change).await?;
     Ok(id)
@@ -193,7 +193,7 @@ fn slice(
         reason: Some(reason.as_str()),
         details: json!({ "operationId": operation.id }),
         ends: Some(Ends::Session),
-        ..Event::new(EventName::SessionExpired, operation.beginner.actor())
+        ..Event::new(EventName::SessionExpired, actor(&operation.beginner))
     };
     // Users in the order of their ids, as everybody takes them.
     let of_users: BTreeSet<&UserId> = found.iter().map(|(_, user)| user).collect();
@@ -208,13 +208,21 @@ fn slice(
         .with(operations::store::count_ended(tenant, &operation.id, between, &change))
 }
 
+const fn actor(beginner: &Beginner) -> Actor<'_> {
+    match beginner {
+        Beginner::Staff(user) => Actor::Staff(user),
+        Beginner::Backend(key) => Actor::Backend(key),
+        Beginner::Operator(id) => Actor::Operator(id.as_ref()),
+    }
+}
+
 /// The second look is over.
 fn finish(tenant: &TenantId, operation: &SessionOperation, now: Timestamp) -> Change {
     let SessionOperation { id, ended, .. } = operation;
     let event = Event {
         reason: Some(operation.end_reason.as_str()),
         details: json!({ "of": "search", "operationId": id, "state": "finished", "ended": ended }),
-        ..Event::new(EventName::SessionsEnded, operation.beginner.actor())
+        ..Event::new(EventName::SessionsEnded, actor(&operation.beginner))
     };
     Change::new()
         .with(operations::store::finish(tenant, operation, now))

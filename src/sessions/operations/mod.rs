@@ -4,7 +4,6 @@ pub mod store;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Row};
-use crate::events::Actor;
 use crate::ids::{ChangeId, OperatorId, SessionId, SessionOperationId, TenantKeyId, UserId};
 
 use super::EndReason;
@@ -54,16 +53,6 @@ impl Beginner {
             ("backend", Some(id)) => Ok(Self::Backend(TenantKeyId::from_stored(id))),
             ("operator", id) => Ok(Self::Operator(id.map(OperatorId::from_stored))),
             _ => Err(DbError::Failed(format!("session_operations.actor_kind: unknown word {kind}"))),
-        }
-    }
-
-    /// For events.
-    #[must_use]
-    pub const fn actor(&self) -> Actor<'_> {
-        match self {
-            Self::Staff(user) => Actor::Staff(user),
-            Self::Backend(key) => Actor::Backend(key),
-            Self::Operator(id) => Actor::Operator(id.as_ref()),
         }
     }
 }

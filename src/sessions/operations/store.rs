@@ -2,21 +2,21 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::events::Actor;
 use crate::ids::{ChangeId, SessionOperationId, TenantId};
 use crate::sessions::EndReason;
 use crate::sessions::search::SessionFilter;
 
 use super::{SessionOperation, settled_before};
 
-/// Begins an operation.
+/// Begins an operation of an actor's, told by the words that events have: kind and id.
 #[must_use]
 pub fn insert(
     tenant: &TenantId,
     id: &SessionOperationId,
     filter: &SessionFilter,
     end_reason: EndReason,
-    (actor, reason): (Actor<'_>, Option<&str>),
+    (actor_kind, actor_id): (&str, Option<&str>),
+    reason: Option<&str>,
     now: Timestamp,
 ) -> Statement {
     let (from, _) = filter.range();
@@ -28,8 +28,8 @@ pub fn insert(
     .bind(id)
     .bind(filter.to_stored())
     .bind(end_reason.as_str())
-    .bind(actor.kind())
-    .bind(actor.id())
+    .bind(actor_kind)
+    .bind(actor_id)
     .bind(reason)
     .bind(from)
     .bind(now)

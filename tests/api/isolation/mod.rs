@@ -70,9 +70,9 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Refresh(Family::Individual), &["refreshSessionIndividual", "refreshSessionWithoutIdIndividual"]),
     (Refresh(Family::Organization), &["refreshSessionOrganization", "refreshSessionWithoutIdOrganization"]),
     (Refresh(Family::Admin), &["refreshSessionStaff", "refreshSessionWithoutIdStaff"]),
-    (Own(Family::Individual), &["listSessionsIndividual", "getSessionIndividual", "endSessionIndividual", "changePasswordIndividual"]),
-    (Own(Family::Organization), &["listSessionsOrganization", "getSessionOrganization", "endSessionOrganization", "changePasswordOrganization"]),
-    (Own(Family::Admin), &["listSessionsStaff", "getSessionStaff", "endSessionStaff", "changePasswordStaff"]),
+    (Own(Family::Individual), &["listSessionsIndividual", "getSessionIndividual", "endSessionIndividual", "endSessionsIndividual", "changePasswordIndividual"]),
+    (Own(Family::Organization), &["listSessionsOrganization", "getSessionOrganization", "endSessionOrganization", "endSessionsOrganization", "changePasswordOrganization"]),
+    (Own(Family::Admin), &["listSessionsStaff", "getSessionStaff", "endSessionStaff", "endSessionsStaff", "changePasswordStaff"]),
     (Read, &[
         "listCustomers", "getCustomer", "listCustomerUsers", "listUsers", "getUser", "listUserSessions", "getUserSession",
         "searchSessions", "getSessionOperation",

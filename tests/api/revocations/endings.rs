@@ -5,7 +5,7 @@ use vestibule::events::Actor;
 use vestibule::flows::{Author, Deed, end_tenant_sessions, end_user_sessions};
 use vestibule::ids::{CustomerId, SessionId, UserId};
 use vestibule::sessions::EndReason;
-use vestibule::tenants::{Family, Tenant, TenantName};
+use vestibule::tenants::{Family, TenantName};
 
 use super::is_revoked;
 use crate::support::app::{NIL, PASSWORD, TestApp, TestTenant, prefix};
