@@ -3,6 +3,7 @@
 mod formats;
 mod introspection;
 mod kinds;
+mod logs;
 mod metadata;
 mod nodes;
 mod refresh_tokens;
