@@ -115,8 +115,12 @@ pub fn errors_document() -> String {
          Made from `src/error/` by a test (`UPDATE_DOCS=1 cargo test` writes it anew); do not edit.\n\n\
          Every error, whatever layer refuses the request, has the envelope `{ \"code\", \"data\", \"message\" }`;\n\
          `code` is the HTTP status, `data.errorType` one of the words below, `data.requestId` the request's id in\n\
-         the log. The order of the fields in `data` means nothing. One exception: what is not HTTP at all (broken\n\
-         framing, headers beyond the limits) is answered by the HTTP library with a bare 400 or 431.\n\n\
+         the log. The order of the fields in `data` means nothing. Two exceptions: what is not HTTP at all (broken\n\
+         framing, headers beyond the limits) is answered by the HTTP library with a bare 400 or 431; and under `/oauth2/`\n\
+         errors have the RFCs' own format (RFC 6749 §5.2) without the envelope, `{ \"error\", \"error_description\" }`:\n\
+         `invalid_request` (400, 404, 405, 408, 413, 415), `invalid_client` (401, with a Basic challenge),\n\
+         `unauthorized_client` (403: X-Tenant-ID or the origin is another tenant's), `server_error` (500) and\n\
+         `temporarily_unavailable` (503, with `Retry-After`). The request's id is in `X-Request-ID` there.\n\n\
          | status | errorType | message | when |\n| --- | --- | --- | --- |\n",
     );
     for (error, meaning) in Error::catalogue() {
