@@ -209,7 +209,7 @@ async fn read_on(shared: &Shared, reading: &mut Reading, asked: Moment) -> Resul
         Ok(page) => page,
         Err(Failure::Cursor) => {
             tracing::warn!("the server does not know the revocation feed's cursor; beginning anew");
-            feed().begin_anew();
+            feed().age_at_once();
             let failures = reading.failures + 1;
             *reading = Reading { failures, ..Reading::default() };
             return if failures == 1 { Ok(After::More) } else { Err(pause_after(failures)) };
@@ -217,6 +217,10 @@ async fn read_on(shared: &Shared, reading: &mut Reading, asked: Moment) -> Resul
         Err(error) => {
             if reading.failures == 0 {
                 tracing::warn!(%error, "the revocation feed cannot be read");
+            }
+            // The key was revoked, or the tenant suspended or deleted: nothing more will be heard of who has ended.
+            if error.is_final() {
+                feed().age_at_once();
             }
             reading.failures += 1;
             return Err(pause_after(reading.failures));

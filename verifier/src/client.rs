@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -36,6 +36,14 @@ pub enum Failure {
     Cursor,
     #[error("its answer is not understood: {0}")]
     Unreadable(&'static str),
+}
+
+impl Failure {
+    /// Whether the server was there and did not want us: not a matter of time.
+    pub fn is_final(&self) -> bool {
+        let final_ones = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+        matches!(self, Self::Refused(status) if final_ones.contains(status))
+    }
 }
 
 impl From<reqwest::Error> for Failure {
@@ -110,7 +118,9 @@ impl Client {
     }
 
     pub async fn keys(&self) -> Result<Keys, Failure> {
-        let body = read(self.http.get(self.jwks.clone()).timeout(PATIENCE), MAX_BODY).await?;
+        // The set may be cached on its way, and then would be older than it seems.
+        let request = self.http.get(self.jwks.clone()).header(CACHE_CONTROL, "no-cache");
+        let body = read(request.timeout(PATIENCE), MAX_BODY).await?;
         keys::parse_set(&body).ok_or(Failure::Unreadable("it is no JWK Set"))
     }
 

@@ -76,7 +76,7 @@ impl Claims {
 /// An access token that has passed every check: it is the issuer's, for this audience, of now, and its session lived when it
 /// was last heard of. There is no other way to one, and none to a token's claims before that:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// let token = vestibule_verifier::AccessToken { claims: todo!() };
 /// ```
 ///

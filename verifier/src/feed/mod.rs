@@ -248,8 +248,8 @@ impl Feed {
         Ok(())
     }
 
-    /// Forgets of when it is, and nothing of what has ended.
-    pub fn begin_anew(&mut self) {
+    /// Forgets of when it is, until the next whole answer, and nothing of what has ended.
+    pub fn age_at_once(&mut self) {
         self.as_of = None;
     }
 

@@ -142,14 +142,14 @@ fn it_is_as_old_as_the_question_and_what_the_server_lags_behind() {
     // A page with more behind it makes nothing younger.
     feed.take(page(&json!([]), true), after(asked, 9, 9)).unwrap();
     assert_eq!(feed.age(after(asked, 9, 9)), Some(lag + Duration::from_secs(9)));
-    feed.begin_anew();
+    feed.age_at_once();
     assert_eq!(feed.age(asked), None);
 }
 
 #[test]
-fn beginning_anew_forgets_nothing_that_has_ended() {
+fn aging_at_once_forgets_nothing_that_has_ended() {
     let mut feed = told(&json!([{ "sessionId": SID, "reason": "logout" }]));
-    feed.begin_anew();
+    feed.age_at_once();
     assert!(feed.end_of(&claims(SID)).is_some());
 }
 

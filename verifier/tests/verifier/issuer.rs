@@ -29,6 +29,8 @@ pub enum Mood {
     Well,
     /// 503.
     Refusing,
+    /// 403, as a suspended tenant's.
+    Forbidding,
     /// Takes requests and never answers.
     Silent,
 }
@@ -190,29 +192,22 @@ pub async fn until(
 async fn in_its_mood(State(known): Shared, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     *lock(&known.calls).entry(path.clone()).or_default() += 1;
-    let mood = |when: &str| {
+    let mood = || {
         let moods = lock(&known.moods);
-        let mut moods = moods.iter().filter(|(end, _)| path.ends_with(**end)).map(|(_, mood)| *mood);
-        let found = moods.find(|mood| *mood != Mood::Well);
-        drop(moods);
-        found.map(|mood| (mood, when.to_owned()))
+        let found = moods.iter().find(|(end, mood)| path.ends_with(**end) && **mood != Mood::Well);
+        found.map_or(Mood::Well, |(_, mood)| *mood)
     };
-    if let Some((mood, _)) = mood("before") {
-        return out_of(mood).await;
+    let mut answer = None;
+    if mood() == Mood::Well {
+        answer = Some(next.run(request).await);
     }
-    let answer = next.run(request).await;
-    // What was cut off while it waited brings no news.
-    if let Some((mood, _)) = mood("after") {
-        return out_of(mood).await;
+    // Also what was cut off while it waited.
+    match (mood(), answer) {
+        (Mood::Well, Some(answer)) => answer,
+        (Mood::Silent, _) => std::future::pending().await,
+        (Mood::Forbidding, _) => StatusCode::FORBIDDEN.into_response(),
+        _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
-    answer
-}
-
-async fn out_of(mood: Mood) -> Response {
-    if mood == Mood::Silent {
-        std::future::pending::<()>().await;
-    }
-    StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
 async fn keys(State(known): Shared) -> Json<Value> {

@@ -46,7 +46,7 @@ async fn R073_a_flood_of_unknown_kids_fetches_the_keys_once_in_two_seconds_and_h
     for _ in 0..20 {
         let asked = Instant::now();
         assert!(verifier.verify(&good).await.is_ok());
-        assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let refused = flood.join_all().await;
