@@ -385,6 +385,23 @@ fn a_file_has_400_lines_at_most_and_no_unwrap() {
     }
 }
 
+/// What verifies tokens elsewhere knows the server by its wire format alone, and is held to the same measure.
+#[test]
+fn the_verifier_is_a_crate_of_its_own() {
+    let verifier = Path::new(env!("CARGO_MANIFEST_DIR")).join("verifier");
+    let manifest = fs::read_to_string(verifier.join("Cargo.toml")).unwrap();
+    assert!(!manifest.contains("vestibule = ") && !manifest.contains("path = \"..\""));
+    let mut files = Vec::new();
+    all_files(&verifier.join("src"), &mut files);
+    assert!(files.len() > 8, "the sources were not found");
+    for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        let code = text.split("\n#[cfg(test)]").next().unwrap();
+        assert!(code.lines().count() <= 400, "{} is too long", file.display());
+        assert!(!code.contains(".unwrap()"), "{} unwraps", file.display());
+    }
+}
+
 #[test]
 fn the_reader_of_uses_sees_braces_and_plain_paths() {
     let code = "use crate::{a, b::{c, d}, e};\nfn x() { crate::f::g(); }\nuse crate::h::i;";

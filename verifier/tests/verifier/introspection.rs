@@ -20,7 +20,7 @@ async fn stale(verifier: &Verifier) {
 }
 
 #[tokio::test]
-async fn R100_while_the_feed_is_stale_the_issuer_is_asked_about_each_token_and_before_and_after_about_none() {
+async fn while_the_feed_is_stale_the_issuer_is_asked_about_each_token_and_before_and_after_about_none() {
     let issuer = Issuer::start().await;
     let verifier = asking(&issuer).await;
     let (good, ended) = (session(), session());
