@@ -27,3 +27,4 @@ mod sessions;
 mod staff_sessions;
 mod support;
 mod tenant_keys;
+mod verifier;
