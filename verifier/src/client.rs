@@ -16,7 +16,7 @@ use crate::{Options, StartError};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a page may take while there is much to catch up with.
-const CATCHING_UP: Duration = Duration::from_secs(10);
+const CATCHING_UP: Duration = Duration::from_secs(5);
 
 /// The longest answer that is read, in bytes, and the longest page of the feed.
 const MAX_BODY: usize = 256 * 1024;
