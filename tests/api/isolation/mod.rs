@@ -79,13 +79,13 @@ const TABLE: &[(Permission, &[&str])] = &[
     ]),
     (ManageSessions, &["endUserSession", "endUserSessions", "endMatchingSessions"]),
     (Own(Family::Individual), &[
-        "endSessionsIndividual", "listSessionEventsIndividual", "listDevicesIndividual", "changeDeviceIndividual", "forgetDeviceIndividual",
+        "listSessionEventsIndividual", "listDevicesIndividual", "changeDeviceIndividual", "forgetDeviceIndividual",
     ]),
     (Own(Family::Organization), &[
-        "endSessionsOrganization", "listSessionEventsOrganization", "listDevicesOrganization", "changeDeviceOrganization", "forgetDeviceOrganization",
+        "listSessionEventsOrganization", "listDevicesOrganization", "changeDeviceOrganization", "forgetDeviceOrganization",
     ]),
     (Own(Family::Admin), &[
-        "endSessionsStaff", "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
+        "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
     ]),
     (Read, &["listUserDevices", "listUserSessionEvents"]),
     (ManageSessions, &["changeUserDevice", "forgetUserDevice"]),
