@@ -102,7 +102,7 @@ pub struct Settings {
     pub idle_seconds: Option<i64>,
     /// Overrides the profile's absolute limit, in seconds.
     pub absolute_seconds: Option<i64>,
-    /// How long the refresh token before the current one is answered again. Read by the refresh, once there is one.
+    /// How long after a refresh its answer can be asked for again, in seconds.
     pub refresh_grace_seconds: i64,
     /// How many live sessions a user may have at a time.
     pub max_sessions: i64,

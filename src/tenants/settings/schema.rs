@@ -72,8 +72,9 @@ pub const SETTINGS: [Setting; 18] = [
     Setting {
         name: "refreshGraceSeconds",
         kind: Kind::Number { least: 0, most: 600, unit: "seconds" },
-        meaning: "How long the refresh token before the current one is answered again, to the same device. Read by the \
-                  refresh, which comes with a later version.",
+        meaning: "How long after a refresh its answer can be asked for again, with the token that it used up and from the \
+                  same device: the same next refresh token comes, and nothing is changed. Any other use of a token that \
+                  was used up ends the session.",
         reason: "Phones lose answers for longer than servers think: a minute lets them ask again; beyond ten minutes a \
                  stolen token would be of use. 0 takes every repetition for a theft.",
     },
