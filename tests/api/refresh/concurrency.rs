@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use vestibule::tenants::Settings;
 
 use super::{INDIVIDUAL, ended, refresh_call, start};
-use crate::support::app::{Answer, TestApp};
+use crate::support::app::{Answer, TestApp, TestTenant};
 use crate::support::calls::{Call, session_call};
 use crate::support::dice::Dice;
 use crate::support::directory::USERS;
@@ -86,13 +86,12 @@ async fn R087_without_a_grace_one_of_a_hundred_wins_and_the_others_end_the_sessi
 }
 
 /// One interleaving of a session's refreshes with what ends it, by the dice.
-async fn race(app: &TestApp, nodes: &[Router], seed: u64, by_suspension: bool) {
+async fn race(app: &TestApp, tenant: &TestTenant, nodes: &[Router], seed: u64, by_suspension: bool) {
     let mut dice = Dice::new(seed);
     let mut jitter = || Duration::from_micros(dice.below(4_000));
-    let tenant = app.tenant(&format!("t-{seed}-{by_suspension}")).await;
-    let opened = app.open(&tenant, INDIVIDUAL).await;
+    let opened = app.open(tenant, INDIVIDUAL).await;
     // Refreshes with what it got, on one node after the other, until it is refused.
-    let (mut current, mut call, wait) = (opened.clone(), refresh_call(&tenant, &opened), jitter());
+    let (mut current, mut call, wait) = (opened.clone(), refresh_call(tenant, &opened), jitter());
     let routers = nodes.to_vec();
     let refresher = tokio::spawn(async move {
         tokio::time::sleep(wait).await;
@@ -109,23 +108,23 @@ async fn race(app: &TestApp, nodes: &[Router], seed: u64, by_suspension: bool) {
     tokio::time::sleep(jitter()).await;
     let (end, reason) = if by_suspension {
         let user = &tenant.person(INDIVIDUAL).id;
-        (Call::new("POST", format!("{USERS}/{user}/suspend")).backend(&tenant), "user_disabled")
+        (Call::new("POST", format!("{USERS}/{user}/suspend")).backend(tenant), "user_disabled")
     } else {
-        (session_call("DELETE", &tenant, INDIVIDUAL, &opened.session, &opened.token), "logout")
+        (session_call("DELETE", tenant, INDIVIDUAL, &opened.session, &opened.token), "logout")
     };
     answer(nodes[0].clone(), end.request()).await.expect(200);
     // Whoever begins now has no chance, whichever of the session's tokens it holds.
     let generation = app.row_of(&opened).await[0].clone();
     let current: u64 = generation.as_deref().unwrap().parse().unwrap();
     for (number, generation) in [current, current - 1].into_iter().filter(|number| *number > 0).enumerate() {
-        let token = app.token_of(&tenant, &opened, generation).await;
+        let token = app.token_of(tenant, &opened, generation).await;
         let router = nodes[(number + 1) % nodes.len()].clone();
-        ended(answer(router, refresh_call(&tenant, &token).request()).await, reason);
+        ended(answer(router, refresh_call(tenant, &token).request()).await, reason);
     }
     let (last, refusal) = refresher.await.unwrap();
     ended(refusal, reason);
     // What was made concurrently is dead.
-    app.view(&tenant, &last).await.expect(401);
+    app.view(tenant, &last).await.expect(401);
     assert_eq!(app.row_of(&opened).await[0], generation, "nobody has moved it on");
 }
 
@@ -133,8 +132,9 @@ async fn race(app: &TestApp, nodes: &[Router], seed: u64, by_suspension: bool) {
 async fn R094_whoever_begins_a_refresh_after_the_logouts_answer_fails() {
     let (app, beside) = two_instances().await;
     let nodes = [app.router.clone(), beside];
+    let tenant = app.tenant("acme").await;
     for seed in 0..200 {
-        race(&app, &nodes, seed, false).await;
+        race(&app, &tenant, &nodes, seed, false).await;
     }
 }
 
@@ -143,7 +143,8 @@ async fn R064_R094_whoever_begins_a_refresh_after_the_suspensions_answer_fails()
     let (app, beside) = two_instances().await;
     let nodes = [app.router.clone(), beside];
     for seed in 0..60 {
-        race(&app, &nodes, seed, true).await;
+        let tenant = app.tenant(&format!("t-{seed}")).await;
+        race(&app, &tenant, &nodes, seed, true).await;
     }
 }
 
