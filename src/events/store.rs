@@ -185,16 +185,23 @@ macro_rules! step_columns {
     };
 }
 
-/// A session's events after an id, oldest first.
+/// A session's events after an instant and an id, oldest first: by the instant, which an id has only about.
 #[must_use]
-pub fn find_of_session(tenant: &TenantId, session: &SessionId, after: &str, limit: i64) -> Statement {
+pub fn find_of_session(
+    tenant: &TenantId,
+    session: &SessionId,
+    (at, id): (Timestamp, &str),
+    limit: i64,
+) -> Statement {
     Statement::new(concat!(
         step_columns!(),
-        "where session_id = $2 and tenant_id = $1 and id > $3 order by id limit $4"
+        "where session_id = $2 and tenant_id = $1 and (occurred_at > $3 or (occurred_at = $3 and id > $4)) \
+         order by occurred_at, id limit $5"
     ))
     .bind(tenant)
     .bind(session)
-    .bind(after)
+    .bind(at)
+    .bind(id)
     .bind(limit)
 }
 

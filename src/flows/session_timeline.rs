@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Row, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor};
-use crate::ids::{EventId, SessionId, TenantId, UserId};
+use crate::ids::{SessionId, TenantId, UserId};
 use crate::sessions::Session;
 use crate::sessions::store::{session_columns, sessions_and_owners};
 use crate::tenants::Tenant;
@@ -28,8 +28,8 @@ pub struct WholeSession {
 /// One step.
 #[derive(Debug)]
 pub struct SessionStep {
-    /// Where it stands among the others: no two are alike.
-    key: String,
+    /// The event's id, or another of its own.
+    id: String,
     /// An event's word, or `session_refreshed`.
     pub name: String,
     pub at: Timestamp,
@@ -92,30 +92,33 @@ pub async fn session_timeline(
     size: u32,
 ) -> Result<Page<SessionStep>, Error> {
     let WholeSession { session, tenant, .. } = of;
-    let after = after.unwrap_or_default();
+    let after = after.map_or(Ok((Timestamp::from_millis(i64::MIN), "")), position)?;
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     // One more than is shown tells whether there are more.
     let limit = size.saturating_add(1);
-    let events = events::store::find_of_session(
-        &tenant.id,
-        &session.id,
-        after,
-        i64::try_from(limit).unwrap_or(i64::MAX),
-    );
-    let rows = app.db.list(events).await?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = app.db.list(events::store::find_of_session(&tenant.id, &session.id, after, most)).await?;
     let mut items = rows.iter().map(SessionStep::from_row).collect::<Result<Vec<_>, _>>()?;
     // What is behind the last of them may be behind events that were not read.
-    let last = items.last().filter(|_| rows.len() == limit).map(|step| step.key.clone());
+    let last = items.last().filter(|_| rows.len() == limit).map(|step| (step.at, step.id.clone()));
     let unwritten = [latest_refresh(of), ending(app, of).await?].into_iter().flatten();
-    items.extend(
-        unwritten
-            .filter(|step| step.key.as_str() > after && last.as_ref().is_none_or(|last| step.key <= *last)),
-    );
-    items.sort_by(|one, other| one.key.cmp(&other.key));
+    items.extend(unwritten.filter(|step| {
+        let place = step.place();
+        place > after && last.as_ref().is_none_or(|(at, id)| place <= (*at, id.as_str()))
+    }));
+    items.sort_by(|one, other| one.place().cmp(&other.place()));
     let more = items.len() > size;
     items.truncate(size);
-    let next = items.last().filter(|_| more).map(|step| step.key.clone());
+    let next = items.last().filter(|_| more).map(|step| format!("{}:{}", step.at.as_millis(), step.id));
     Ok(Page { items, next })
+}
+
+/// Where a page begins, as the one before said.
+fn position(text: &str) -> Result<(Timestamp, &str), Error> {
+    let parts =
+        text.split_once(':').and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?), id)));
+    // A cursor holds nothing but what was made here.
+    parts.ok_or_else(|| Error::Internal(anyhow::anyhow!("no position in a timeline: {text}")))
 }
 
 /// The latest refresh: earlier ones leave no trace but their number.
@@ -133,7 +136,7 @@ fn latest_refresh(WholeSession { session, user, .. }: &WholeSession) -> Option<S
         actor_id: actor.id().map(str::to_owned),
         from,
         count: Some(session.generation - 1),
-        ..SessionStep::unwritten("session_refreshed", at, "refresh")
+        ..SessionStep::unwritten("session_refreshed", at, "g1")
     })
 }
 
@@ -148,7 +151,7 @@ async fn ending(app: &App, of: &WholeSession) -> Result<Option<SessionStep>, Err
     let mut step = SessionStep {
         actor_kind: Actor::System.kind().to_owned(),
         reason: Some(reason),
-        ..SessionStep::unwritten("session_expired", at, "the-end")
+        ..SessionStep::unwritten("session_expired", at, "g2")
     };
     let all = events::store::find_ending_of_all(&tenant.id, &session.customer_id, &user.id, at);
     if let Some(row) = app.db.fetch(all).await?.first() {
@@ -167,7 +170,7 @@ impl SessionStep {
         let personal = row.maybe_text("personal")?.as_deref().map(json).transpose()?.unwrap_or_default();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Ok(Self {
-            key: row.text("id")?,
+            id: row.text("id")?,
             name: row.text("name")?,
             at: row.instant("occurred_at")?,
             outcome: row.text("outcome")?,
@@ -186,10 +189,15 @@ impl SessionStep {
         })
     }
 
-    /// A step that is no event: it stands behind the events of its millisecond.
-    fn unwritten(name: &str, at: Timestamp, kind: &str) -> Self {
+    /// Its place among the others: no two have one.
+    fn place(&self) -> (Timestamp, &str) {
+        (self.at, &self.id)
+    }
+
+    /// A step that is no event. `id` is behind those of all events, whose first character is a hexadecimal digit.
+    fn unwritten(name: &str, at: Timestamp, id: &str) -> Self {
         Self {
-            key: format!("{}-{kind}", EventId::before(at.plus_millis(1))),
+            id: id.to_owned(),
             name: name.to_owned(),
             at,
             outcome: "success".to_owned(),

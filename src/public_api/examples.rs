@@ -97,7 +97,7 @@ fn success(operation_id: &str, family: Option<Family>) -> Option<Value> {
             json!({ "items": [viewed(&Person::of(family?))], "nextCursor": null })
         }
         id if id.starts_with("listSessionEvents") => {
-            json!({ "items": [login_step(&Person::of(family?))], "nextCursor": null })
+            json!({ "items": first_steps(&Person::of(family?)), "nextCursor": null })
         }
         id if id.starts_with("listDevices") => json!({ "items": [device(None)], "nextCursor": null }),
         id if id.starts_with("changeDevice") => device(Some("My phone")),
@@ -174,14 +174,17 @@ fn device(name: Option<&str>) -> Value {
     })
 }
 
-fn login_step(person: &Person) -> Value {
+/// How a session begins that is opened on a new device.
+fn first_steps(person: &Person) -> Value {
     let kind = if person.role == "ADMIN" { "staff" } else { "user" };
-    json!({
-        "type": "authn_login_success", "time": "2026-03-16T19:49:32.410Z", "outcome": "success", "reason": null,
-        "rule": null, "actor": { "kind": kind, "id": person.user }, "clientIp": "127.0.0.1",
-        "clientIpReason": "peer", "platform": "mobile", "deviceId": "device-demo-001", "userAgent": "curl/8.14.1",
-        "count": null,
-    })
+    let step = |word: &str| {
+        json!({
+            "type": word, "time": "2026-03-16T19:49:32.410Z", "outcome": "success", "reason": null, "rule": null,
+            "actor": { "kind": kind, "id": person.user }, "clientIp": "127.0.0.1", "clientIpReason": "peer",
+            "platform": "mobile", "deviceId": "device-demo-001", "userAgent": "curl/8.14.1", "count": null,
+        })
+    };
+    json!([step("authn_login_success"), step("authn_login_new_device")])
 }
 
 fn metadata_of_session() -> Value {

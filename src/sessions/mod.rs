@@ -1,5 +1,6 @@
 //! Sessions: who is logged in, on which device, until when, and why it ended.
 
+mod document;
 pub mod keys;
 pub mod operations;
 pub mod search;
@@ -12,6 +13,8 @@ use crate::ids::{CustomerId, SessionId, TenantId, TenantKeyId, UserId};
 use crate::secrets::{MasterKeys, random};
 use crate::tenants::{Family, Lifetimes, Tenant};
 use crate::users::User;
+
+pub use document::sessions_document;
 
 /// Why a session ended: one closed list, in the database, the API and the events alike.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

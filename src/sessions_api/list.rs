@@ -22,7 +22,7 @@ use super::{SessionView, own_path};
 #[into_params(parameter_in = Query)]
 pub(crate) struct StateQuery {
     /// `live`, `ended` or `all`, which it is when left out.
-    #[param(example = "all")]
+    #[param(example = "live")]
     state: Option<String>,
 }
 

@@ -145,6 +145,8 @@ impl Attempt {
             EventName::AuthnLoginSuccess,
             json!({ "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id }),
         );
+        // Made before what else is told of the login, and so before that in the session's timeline.
+        let opened = events::store::insert(tenant, &success, *now);
         let device = request.client.device_id.as_deref();
         let noted = device.map(|device| {
             let platform = request.client.platform.as_deref();
@@ -162,7 +164,7 @@ impl Attempt {
             .with_all(limits::make_room(&found.tenant, user, &request.client, self.app.clock.now()))
             .with(sessions::store::insert(tenant, session, &request.client, &change))
             .with_all(self.attempt().success(&change, *now))
-            .with(events::store::insert(tenant, &success, *now))
+            .with(opened)
             .with_all(told)
     }
 }

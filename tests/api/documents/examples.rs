@@ -27,19 +27,48 @@ fn demo(folder: &Folder) -> (Kill, String) {
 /// What the demo's backend shows: everybody knows it.
 const BACKEND: (&str, &str) = ("b4Ck3nDk3YaBcDeFgHiJkLmNoPqR", "b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh");
 
+/// What a login gives that the documents cannot know.
+#[derive(Default)]
+struct Held {
+    token: String,
+    refresh: String,
+    session: String,
+    /// The `id` of its device.
+    device: String,
+    /// An operation that was begun.
+    begun: String,
+}
+
+impl Held {
+    /// Tries a login out.
+    async fn by(base: &str, name: &str, login: &Value) -> (Self, Value) {
+        let (status, answer) = try_it_out(base, name, login, &Self::default()).await;
+        assert_eq!(status, 200, "{name}: {answer}");
+        let field = |name: &str| answer["data"][name].as_str().unwrap().to_owned();
+        let user = field("userId");
+        let devices = format!("{base}/api/v2.1/admin/users/{user}/devices");
+        let devices = Client::new().get(devices).basic_auth(BACKEND.0, Some(BACKEND.1)).send().await.unwrap();
+        let devices: Value = devices.json().await.unwrap();
+        let device = devices["data"]["items"][0]["id"].as_str().unwrap().to_owned();
+        (Self {
+                token: field("token"),
+                refresh: field("refreshToken"),
+                session: field("sessionId"),
+                device,
+                begun: String::new(),
+            }, answer)
+    }
+}
+
 /// The call that "Try it out" sends: every parameter and the body as the document gives them; with the backend's key
-/// where it may call, else with the token. What it is tried for is the session of this id, and its tokens.
-async fn try_it_out(
-    base: &str,
-    name: &str,
-    operation: &Value,
-    (token, refresh): (&str, &str),
-    session: &str,
-) -> (u16, Value) {
+/// where it may call, else with the token.
+async fn try_it_out(base: &str, name: &str, operation: &Value, held: &Held) -> (u16, Value) {
+    let Held { token, refresh, session, device, begun } = held;
     let (method, path) = name.split_once(' ').unwrap();
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
     let example = |parameter: &Value| parameter["example"].as_str().unwrap().to_owned();
-    let mut url = format!("{base}{}", path.replace("{sessionId}", session).replace("{operationId}", session));
+    let path = path.replace("{sessionId}", session).replace("{device}", device).replace("{operationId}", begun);
+    let mut url = format!("{base}{path}");
     for parameter in parameters().filter(|parameter| parameter["in"] == "path") {
         url = url.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &example(parameter));
     }
@@ -64,7 +93,7 @@ async fn try_it_out(
         let (media, content) = body["content"].as_object().unwrap().iter().next().unwrap();
         let mut example = content["example"].clone();
         if example["refreshToken"].is_string() {
-            example["refreshToken"] = refresh.into();
+            example["refreshToken"] = refresh.as_str().into();
         }
         let text = if media == "application/json" {
             example.to_string()
@@ -96,8 +125,9 @@ fn is_shown(name: &str, shown: &Value, answered: &Value) {
     };
     assert!(shown.keys().eq(answered.keys()), "{name}: other fields");
     for (field, value) in shown {
-        let made =
-            ["id", "customerId"].contains(&field.as_str()) && MAKERS.iter().any(|it| name.contains(it));
+        let made = ["id", "customerId"].contains(&field.as_str())
+            && MAKERS.iter().any(|it| name.contains(it))
+            || field == "id" && name.contains("Device");
         let anew = [
             "token",
             "accessToken",
@@ -109,6 +139,7 @@ fn is_shown(name: &str, shown: &Value, answered: &Value) {
             "lastLogin",
             "keys",
             "resetSecret",
+            "time",
         ]
         .contains(&field.as_str())
             || made
@@ -134,22 +165,32 @@ async fn every_operation_answers_its_example_on_the_demo() {
     for (name, login) in
         operations.iter().filter(|(name, _)| name.starts_with("post ") && name.ends_with("/sessions"))
     {
-        let (status, answer) = try_it_out(&base, name, login, ("", ""), "").await;
-        assert_eq!(status, 200, "{name}: {answer}");
+        let family = login["operationId"].as_str().unwrap().strip_prefix("startSession").unwrap();
+        let (mut held, answer) = Held::by(&base, name, login).await;
         is_shown(name, &shown(login), &answer);
-        let data = &answer["data"];
-        let [token, refresh, session] =
-            ["token", "refreshToken", "sessionId"].map(|field| data[field].as_str().unwrap());
-        // What can be done with this session, and the logout last.
-        let path = name.strip_prefix("post ").unwrap();
-        for method in ["get", "put", "delete"] {
-            let of_it = operations.iter().filter(|(other, _)| other.starts_with(&format!("{method} {path}")));
-            for (name, operation) in of_it {
-                // Both refreshes with the one token: the second is within the grace.
-                let (status, answer) = try_it_out(&base, name, operation, (token, refresh), session).await;
-                assert_eq!(status, 200, "{name}: {answer}");
-                is_shown(name, &shown(operation), &answer);
+        // What can be done with a session, with what ends it last; then with another one. Both refreshes are with one
+        // token: the second is within the grace.
+        for id in [
+            "getSession",
+            "listSessions",
+            "listSessionEvents",
+            "listDevices",
+            "changeDevice",
+            "refreshSession",
+            "refreshSessionWithoutId",
+            "endSession",
+            "endSessions",
+            "forgetDevice",
+        ] {
+            if ["endSessions", "forgetDevice"].contains(&id) {
+                held = Held::by(&base, name, login).await.0;
             }
+            let id = format!("{id}{family}");
+            let (name, operation) =
+                operations.iter().find(|(_, it)| it["operationId"] == id.as_str()).unwrap();
+            let (status, answer) = try_it_out(&base, name, operation, &held).await;
+            assert_eq!(status, 200, "{name}: {answer}");
+            is_shown(&id, &shown(operation), &answer);
         }
         logins += 1;
     }
@@ -158,14 +199,27 @@ async fn every_operation_answers_its_example_on_the_demo() {
         operation["security"] == serde_json::json!([]) && operation["requestBody"].is_null()
     };
     for (name, operation) in operations.iter().filter(|(_, operation)| open(operation)) {
-        let (status, answer) = try_it_out(&base, name, operation, ("", ""), "").await;
+        let (status, answer) = try_it_out(&base, name, operation, &Held::default()).await;
         assert_eq!(status, 200, "{name}: {answer}");
         is_shown(name, &shown(operation), &answer);
     }
 }
 
+/// What the operations of a session's own user begin with.
+const OF_SESSIONS: [&str; 9] = [
+    "startSession",
+    "refreshSession",
+    "listSessions",
+    "getSession",
+    "endSession",
+    "listSessionEvents",
+    "listDevices",
+    "changeDevice",
+    "forgetDevice",
+];
+
 /// The directory's operations in an order in which each finds what its example is about.
-const DIRECTORY: [&str; 38] = [
+const DIRECTORY: [&str; 42] = [
     "changeCustomer",
     "changeUser",
     "listCustomers",
@@ -173,6 +227,10 @@ const DIRECTORY: [&str; 38] = [
     "listUsers",
     "getUser",
     "listCustomerUsers",
+    "changeUserDevice",
+    "listUserDevices",
+    "listUserSessionEvents",
+    "forgetUserDevice",
     "registerIndividual",
     "registerOrganization",
     "addStaff",
@@ -215,9 +273,7 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
     let operations = operations(&document);
     let find = |id: &str| operations.iter().find(|(_, operation)| operation["operationId"] == id).unwrap();
     let of_others = |id: &str| {
-        ["startSession", "refreshSession", "getSession", "listSessions", "endSession"]
-            .iter()
-            .any(|word| id.starts_with(word) && id != "getSessionOperation")
+        id != "getSessionOperation" && OF_SESSIONS.iter().any(|word| id.starts_with(word))
             || find(id).1["security"] == serde_json::json!([]) && find(id).1["requestBody"].is_null()
     };
     let mut all: Vec<_> =
@@ -228,28 +284,18 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
     ordered.sort_unstable();
     assert_eq!(all, ordered, "each stands in the order");
 
-    let (mut session, mut begun) = (String::new(), String::new());
+    let mut held = Held::default();
     for id in DIRECTORY {
         let (name, operation) = find(id);
-        let token = match id.strip_prefix("changePassword") {
-            Some(family) => {
-                let (name, login) = find(&format!("startSession{family}"));
-                let (status, answer) = try_it_out(&base, name, login, ("", ""), "").await;
-                assert_eq!(status, 200, "{name}: {answer}");
-                answer["data"]["token"].as_str().unwrap().to_owned()
-            }
-            None => String::new(),
-        };
-        // What is looked at and ended is of a login, or of what was begun before.
-        if id == "listUserSessions" {
-            let (name, login) = find("startSessionIndividual");
-            let (_, answer) = try_it_out(&base, name, login, ("", ""), "").await;
-            session = answer["data"]["sessionId"].as_str().unwrap().to_owned();
+        // What is looked at and ended is of a login.
+        let of_individual = ["changeUserDevice", "listUserSessions"].contains(&id).then_some("Individual");
+        if let Some(family) = id.strip_prefix("changePassword").or(of_individual) {
+            let (name, login) = find(&format!("startSession{family}"));
+            held = Held::by(&base, name, login).await.0;
         }
-        let of = if id == "getSessionOperation" { &begun } else { &session };
-        let (status, answer) = try_it_out(&base, name, operation, (&token, ""), of).await;
+        let (status, answer) = try_it_out(&base, name, operation, &held).await;
         if id == "endMatchingSessions" {
-            begun = answer["data"]["operationId"].as_str().unwrap().to_owned();
+            answer["data"]["operationId"].as_str().unwrap().clone_into(&mut held.begun);
         }
         match id {
             // A secret is told once, and the example's is nobody's.

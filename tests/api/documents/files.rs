@@ -5,6 +5,7 @@ use std::path::Path;
 use vestibule::error::errors_document;
 use vestibule::events::events_document;
 use vestibule::server::{openapi, operator_openapi};
+use vestibule::sessions::sessions_document;
 use vestibule::tenants::settings::schema::settings_document;
 
 use super::requirements;
@@ -55,4 +56,9 @@ fn docs_errors_md_is_what_the_catalogue_says() {
 #[test]
 fn docs_settings_md_is_what_the_schema_says() {
     is_current("settings.md", &settings_document());
+}
+
+#[test]
+fn docs_sessions_md_is_what_the_rules_say() {
+    is_current("sessions.md", &sessions_document());
 }

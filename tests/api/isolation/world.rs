@@ -349,7 +349,9 @@ impl World {
             // Nobody has a second page of these; what is in a cursor is no secret.
             let (query, position) = match operation.id.as_str() {
                 id if id.starts_with("listDevices") => (format!("devices {}", of.user), "9000000000000:a"),
-                id if id.starts_with("listSessionEvents") => (format!("session events {}", of.session), "0"),
+                id if id.starts_with("listSessionEvents") => {
+                    (format!("session events {}", of.session), "0:a")
+                }
                 id => panic!("{id}: what is its list called?"),
             };
             return List { master: &self.app.app.master, tenant: &tenant.id, query }.cursor(position);
