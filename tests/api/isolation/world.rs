@@ -47,6 +47,8 @@ pub struct Own {
     pub refresh_token: String,
     /// An access token.
     pub token: String,
+    /// That of the session.
+    pub family: Option<Family>,
     /// The only one that somebody logs in from.
     pub device: String,
     /// An operation that ends sessions.
@@ -69,6 +71,7 @@ impl Own {
             session: opened.session.clone(),
             refresh_token: opened.refresh.clone(),
             token: opened.token.clone(),
+            family: Some(opened.family),
             ..Self::default()
         }
     }
@@ -310,6 +313,10 @@ impl World {
         };
         let is_cursor = ["cursor", "after"].contains(&place.name());
         match (whose, permission) {
+            // Somebody of another family has none of their own here.
+            (Whose::Own, Permission::Own(family)) if is_cursor && own.family != Some(family) => {
+                self.cursor(operation, acme, &Own::of_family(&self.neighbours, family)).await
+            }
             (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
             (Whose::Anothers, Permission::Own(family)) if is_cursor => {
                 self.cursor(operation, globex, &self.of_family(&self.theirs, family).await).await

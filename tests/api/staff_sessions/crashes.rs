@@ -12,8 +12,8 @@ use crate::support::dice::Dice;
 use crate::support::login::until;
 use crate::support::program::Server;
 
-const SESSIONS: usize = 6_000;
-const KILLS: u64 = 4;
+const SESSIONS: usize = 2_500;
+const KILLS: u64 = 3;
 
 /// Asks the API with a tenant's token.
 async fn ask(server: &Server, token: &str, method: Method, path: &str, body: Option<Value>) -> Option<Value> {

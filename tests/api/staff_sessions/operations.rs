@@ -10,7 +10,7 @@ use super::plans::fill;
 use super::{OPERATIONS, SESSIONS, start};
 use crate::support::app::{Answer, START, TestApp, TestTenant};
 use crate::support::calls::Call;
-use crate::support::login::two_instances;
+use crate::support::login::{two_instances, until};
 
 async fn operation(app: &TestApp, tenant: &TestTenant, id: &str) -> Answer {
     app.look(tenant, &format!("{OPERATIONS}/{id}")).await
@@ -186,7 +186,7 @@ async fn R164_many_end_slice_by_slice_and_go_on_without_whoever_asked() {
     // The caller goes as soon as it has begun.
     let asked = tokio::time::timeout(std::time::Duration::from_millis(1), app.call(call)).await;
     drop(asked);
-    crate::support::login::until("all have ended", async || {
+    until("all have ended", async || {
         let begun = app.number_of("session_operations").await == 1;
         if !begun {
             // Gone before it began anything.
@@ -217,9 +217,13 @@ async fn two_nodes_at_one_operation_end_each_session_once_with_one_event() {
         tokio::join!(go_on_ending_sessions(&first, tenant, &id), go_on_ending_sessions(&other, tenant, &id));
     hands.0.unwrap();
     hands.1.unwrap();
+    until("all have ended", async || {
+        app.number_of("sessions where ended_at is null and device_id = 'device-1'").await == 0
+            && app.number_of("session_operations where passed_at is null").await == 0
+    })
+    .await;
     let ended =
         app.number_of("sessions where ended_at is not null and end_reason = 'ended_by_backend'").await;
-    assert_eq!(app.number_of("sessions where ended_at is null and device_id = 'device-1'").await, 0);
     let told = app.told(&acme).await;
     let mut sessions: Vec<_> = told.iter().map(|(session, _)| session).collect();
     sessions.dedup();
