@@ -153,8 +153,15 @@ impl Matrix {
         let uses_up = operation.method != "GET" && !leaves_traces;
         let mut before = self.rows(false).await;
         for cell in &good {
+            // What somebody does at home changes their own tenant and not ours.
+            let World { app, acme, rows: all, .. } = &self.world;
+            let ours = if cell.caller.is_at_home() { Some(all.of(app, &acme.id).await) } else { None };
             self.ask(operation, cell, &rows, &mut kinds).await;
-            if uses_up {
+            if let Some(ours) = ours {
+                let World { app, acme, rows: all, .. } = &self.world;
+                unchanged(&ours, &all.of(app, &acme.id).await, name);
+                before = self.rows(false).await;
+            } else if uses_up {
                 unchanged(&before, &self.rows(false).await, name);
                 rows.insert(cell.caller, self.row(operation, cell.caller).await);
                 before = self.rows(false).await;
