@@ -76,7 +76,7 @@ enum Command {
     Serve,
     /// Make, list and revoke operators: who runs Vestibule
     Operator(operator::Operator),
-    /// Make tenants, set, suspend, resume and delete them
+    /// Make tenants, set, suspend, resume and delete them, end their sessions
     Tenant(tenant::Tenant),
     /// Make, list and revoke tenant keys: what a tenant's apps and backends show
     Keys(keys::Keys),

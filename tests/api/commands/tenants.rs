@@ -110,6 +110,29 @@ async fn all_tenants_are_listed_however_many_pages_they_are() {
 }
 
 #[tokio::test]
+async fn R065_all_sessions_of_a_tenant_end_beside_a_running_server_and_everybody_may_log_in_again() {
+    let made = Installation::new().await;
+    let server = made.folder.serve(&[]);
+    let login = async || server.login(Family::Admin, "acme", &made.login()).await;
+    let (status, opened) = login().await;
+    assert_eq!((status, look(&server, "acme", &opened).await), (200, 200));
+    let ended = made.json(&["tenant", "end-sessions", "acme", "--reason", "tokens may have leaked"]);
+    assert_eq!(names(&ended), ["tenantId", "slug", "endedAt", "endReason"]);
+    assert_eq!((&ended["slug"], &ended["endReason"]), (&json!("acme"), &json!("ended_by_operator")));
+    assert_eq!(look(&server, "acme", &opened).await, 401, "on the next request");
+    let (status, again) = login().await;
+    assert_eq!((status, look(&server, "acme", &again).await), (200, 200));
+    let said = made.run(&["tenant", "end-sessions", "acme"]);
+    assert!(said.starts_with("All sessions of tenant acme that were opened until 20"), "{said}");
+    assert_eq!(look(&server, "acme", &again).await, 401);
+    let events = Statement::new("select actor_kind, personal from events where name = 'sessions_ended' order by id");
+    let events = made.database.list(events).await.unwrap();
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| event.text("actor_kind").unwrap() == "operator"));
+    assert!(events[0].text("personal").unwrap().contains("tokens may have leaked"));
+}
+
+#[tokio::test]
 async fn R054_a_tenant_is_suspended_and_resumed_beside_a_running_server() {
     let made = Installation::new().await;
     let server = made.folder.serve(&[]);
@@ -295,6 +318,8 @@ async fn what_cannot_be_a_tenant_is_refused_and_none_is_made() {
         (&["show", "*"], &["there is no tenant \"*\"; `vestibule tenant list` shows them"]),
         (&["suspend", "nobody"], &["there is no tenant"]),
         (&["suspend", "acme", "--reason", "a\nb"], &["reason must have 1 to 500 bytes"]),
+        (&["end-sessions", "nobody"], &["there is no tenant"]),
+        (&["end-sessions", "acme", "--reason", "a\nb"], &["reason must have 1 to 500 bytes"]),
         (&["resume", "nobody"], &["there is no tenant"]),
         (&["delete", "nobody", "--confirm", "nobody"], &["there is no tenant"]),
         (&["delete", "acme", "--confirm", "Acme"], &["--confirm \"Acme\": must repeat the tenant's slug"]),

@@ -264,6 +264,52 @@ async fn R054_a_tenant_is_suspended_mid_session_and_resuming_does_not_revive() {
 }
 
 #[tokio::test]
+async fn R065_an_operator_ends_all_sessions_of_one_tenant_with_one_row() {
+    let app = TestApp::start().await;
+    let olga = Operator::of(&app).await;
+    let (acme, other) = (app.tenant("acme").await, app.tenant("other").await);
+    let mut opened = Vec::new();
+    for family in Family::ALL {
+        opened.push(app.open(&acme, family).await);
+    }
+    let others = app.open(&other, Family::Individual).await;
+    app.clock.advance(1_000);
+    let body = json!({ "reason": "tokens may have leaked" });
+    let ended = olga.post("/tenants/acme/sessions/end", body).await.expect(200);
+    let now = app.clock.now().to_string();
+    assert_eq!(
+        *ended.data(),
+        json!({ "tenantId": acme.id, "slug": "acme", "endedAt": now, "endReason": "ended_by_operator" })
+    );
+    for opened in &opened {
+        assert_eq!(app.view(&acme, opened).await.expect(401).field("endReason"), "ended_by_operator");
+    }
+    app.view(&other, &others).await.expect(200);
+    // Who is let in is let in again, and once more ends those too; by id, and without a body.
+    app.clock.advance(1_000);
+    let again = app.open(&acme, Family::Individual).await;
+    app.view(&acme, &again).await.expect(200);
+    app.clock.advance(1_000);
+    olga.send(olga.call("POST", &format!("/tenants/{}/sessions/end", acme.id))).await.expect(200);
+    app.view(&acme, &again).await.expect(401);
+    let events = app.events_named(acme.id.as_str(), "sessions_ended").await;
+    let told: Vec<_> = events.iter().map(details).collect();
+    assert_eq!(told, [json!({ "of": "tenant", "kept": false }), json!({ "of": "tenant", "kept": false })]);
+    assert!(events[0].text("personal").unwrap().contains("tokens may have leaked"));
+    assert_eq!(app.number_of("events where ends = 'tenant' and ends_until is not null").await, 2);
+    for body in [json!({ "reason": "" }), json!({ "reason": "x".repeat(501) })] {
+        let answer = olga.post("/tenants/acme/sessions/end", body).await.expect(400);
+        assert_eq!(answer.complaints(), ["reason"]);
+    }
+    for slug in ["nobody", "system"] {
+        olga.post(&format!("/tenants/{slug}/sessions/end"), json!({})).await.expect(404);
+    }
+    olga.delete_tenant("acme").await.expect(200);
+    let answer = olga.post("/tenants/acme/sessions/end", json!({})).await.expect(409);
+    assert_eq!(answer.error_type(), "CONFLICT");
+}
+
+#[tokio::test]
 async fn a_deleted_tenant_is_shown_and_does_nothing_any_more() {
     let app = TestApp::start().await;
     let olga = Operator::of(&app).await;
