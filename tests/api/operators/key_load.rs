@@ -12,7 +12,7 @@ use vestibule::tenants::{Family, Profile, Settings};
 use super::Operator;
 use super::signing_keys::{published, signed_with};
 use crate::support::app::{LoginCall, NIL};
-use crate::support::calls::{Call, Opened, session_call};
+use crate::support::calls::{Call, Opened, session_call, session_path};
 use crate::support::login::{answer, two_instances, until};
 
 /// Somebody who logs in at one node and looks at the session at both, again and again.
@@ -49,7 +49,7 @@ impl Customer {
 }
 
 fn calls(session: &str, token: &str) -> [Call; 2] {
-    let path = format!("/api/v2.1/customer/individual/{0}/users/{0}/sessions/{session}", NIL);
+    let path = session_path(Family::Individual, NIL, NIL, session);
     let look = Call::get(path).tenant("acme").bearer(token);
     let question = Call::new("POST", "/oauth2/introspect").basic("acme-backend-key", "acme-backend-secret");
     [look, question.form(&[("token", token)])]

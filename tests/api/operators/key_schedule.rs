@@ -95,13 +95,13 @@ async fn R081_each_tenants_number_of_days_counts_and_who_cannot_or_will_not_is_p
     let suspended = with_days(&app, "suspended", 7).await;
     let deleted = with_days(&app, "deleted", 7).await;
     let pending = with_days(&app, "pending", 7).await;
-    let newer = with_days(&app, "newer", 7).await;
+    let unreadable = with_days(&app, "unreadable", 7).await;
     let rotated = with_days(&app, "rotated", 7).await;
     app.change(tenants::store::suspend(&suspended.id, START)).await;
     app.script(&format!("update tenants set status = 'deleted' where id = '{}'", deleted.id)).await;
     app.script(&format!(
         "update tenants set settings = '{{\"profile\":\"fapi\"}}' where id = '{}'",
-        newer.id
+        unreadable.id
     ))
     .await;
     app.clock.advance(6 * DAY);
@@ -110,7 +110,7 @@ async fn R081_each_tenants_number_of_days_counts_and_who_cannot_or_will_not_is_p
     app.clock.advance(DAY);
     olga.post("/tenants/pending/signing-keys", json!({})).await.expect(200);
     upkeep(&app).await;
-    let all = [&week, &never, &year, &suspended, &deleted, &pending, &newer, &rotated];
+    let all = [&week, &never, &year, &suspended, &deleted, &pending, &unreadable, &rotated];
     let mut keys = Vec::new();
     for tenant in all {
         keys.push(keys_of(&app, tenant).await);
@@ -120,7 +120,7 @@ async fn R081_each_tenants_number_of_days_counts_and_who_cannot_or_will_not_is_p
     app.change(tenants::store::resume(&suspended.id, app.clock.now())).await;
     app.script(&format!(
         "update tenants set settings = '{{\"signingKeyDays\":7}}' where id = '{}'",
-        newer.id
+        unreadable.id
     ))
     .await;
     let sooner = json!({ "settings": { "signingKeyDays": 7 } });
