@@ -69,9 +69,13 @@ async fn inactive(app: &TestApp, acme: &TestTenant, globex: &TestTenant) -> Vec<
     };
     let signed_elsewhere = theirs_forger.sign(&forger.header().to_string(), &real.to_string());
     let (iat, exp) = (real["iat"].as_i64().unwrap(), real["exp"].as_i64().unwrap());
-    let mut middle = refresh.clone();
-    let at = middle.len() / 2;
-    middle.replace_range(at..=at, if &middle[at..=at] == "A" { "B" } else { "A" });
+    // In the middle, where the ids are, and in the MAC at its end.
+    let altered = |at: usize| {
+        let mut token = refresh.clone();
+        token.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
+        token
+    };
+    let (middle, end) = (altered(refresh.len() / 2), altered(refresh.len() - 8));
     let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
     let ended = app.open(acme, Family::Individual).await;
     app.end(acme, &ended).await.expect(200);
@@ -105,6 +109,7 @@ async fn inactive(app: &TestApp, acme: &TestTenant, globex: &TestTenant) -> Vec<
         ("no session id", forger.token(&changed("sid", json!("a b")))),
         ("another tenant's id", forger.token(&changed("tenantId", json!(globex.id)))),
         ("a refresh token with another character", middle),
+        ("a refresh token with another MAC", end),
         ("half a refresh token", refresh[..refresh.len() / 2].to_owned()),
         ("an unknown refresh token", "vrt1.AAAA".to_owned()),
     ]
