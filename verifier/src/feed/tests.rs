@@ -137,7 +137,7 @@ fn it_is_as_old_as_the_question_and_what_the_server_lags_behind() {
     assert_eq!(feed.age(asked), Some(lag));
     assert_eq!(feed.age(after(asked, 4, 4)), Some(lag + Duration::from_secs(4)));
     // A machine that slept, and a clock that was set: whichever says longer.
-    assert_eq!(feed.age(after(asked, 0, 3_600)), Some(lag + Duration::from_secs(3_600)));
+    assert_eq!(feed.age(after(asked, 0, 3_600)), Some(lag + Duration::from_hours(1)));
     assert_eq!(feed.age(after(asked, 4, -3_600)), Some(lag + Duration::from_secs(4)));
     // A page with more behind it makes nothing younger.
     feed.take(page(&json!([]), true), after(asked, 9, 9)).unwrap();
@@ -176,9 +176,9 @@ fn a_server_that_would_keep_entries_too_short_is_not_believed_and_one_that_keeps
         feed.take(Page { keep_seconds: seconds, ..page(&json!([]), false) }, Moment::now()).unwrap();
         feed
     };
-    assert!(keeping(0).outlasts(Duration::from_secs(3_600)));
+    assert!(keeping(0).outlasts(Duration::from_hours(1)));
     assert!(!keeping(0).outlasts(Duration::from_secs(3_671)));
-    assert!(keeping(7_270).outlasts(Duration::from_secs(7_200)));
+    assert!(keeping(7_270).outlasts(Duration::from_hours(2)));
 }
 
 #[test]
