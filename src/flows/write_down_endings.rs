@@ -23,6 +23,9 @@ use crate::users::store::user_columns;
 /// whatever nodes, can wait for each other.
 const AT_ONCE: usize = 8;
 
+/// Behind the ids of all sessions, which are UUIDs: a bound that may be null would be none to the index.
+const BEHIND_ALL: &str = "z";
+
 /// What was done of one slice.
 #[derive(Debug)]
 pub struct WrittenDown {
@@ -46,7 +49,7 @@ pub async fn write_down_endings(
     let end = db.list(sessions::store::find_end_of_slice(after, most)).await?;
     let next = end.first().map(|row| row.text("id")).transpose()?;
     let mut done = WrittenDown { sessions: 0, next, failure: None };
-    let rows = find(db, after, done.next.as_deref(), now).await?;
+    let rows = find(db, after, done.next.as_deref().unwrap_or(BEHIND_ALL), now).await?;
     for rows in rows.chunks(AT_ONCE) {
         for outcome in join_all(rows.iter().map(|row| write_down(db, row, now))).await {
             match outcome {
@@ -64,7 +67,7 @@ pub async fn write_down_endings(
 }
 
 /// Those of a slice that do not live, with what says so. What is a deleted tenant's goes with it.
-async fn find(db: &Database, after: &str, until: Option<&str>, now: Timestamp) -> Result<Vec<Row>, DbError> {
+async fn find(db: &Database, after: &str, until: &str, now: Timestamp) -> Result<Vec<Row>, DbError> {
     let statement = Statement::new(concat!(
         "select ",
         session_columns!(),
@@ -74,8 +77,7 @@ async fn find(db: &Database, after: &str, until: Option<&str>, now: Timestamp) -
         user_columns!(),
         " from ",
         sessions_and_owners!(),
-        " where s.ended_at is null and s.id > $1 and (cast($2 as text) is null or s.id <= $2) \
-         and t.status <> 'deleted' and (",
+        " where s.ended_at is null and s.id > $1 and s.id <= $2 and t.status <> 'deleted' and (",
         session_lives!("$3"),
         ") is not true order by s.id"
     ))
