@@ -117,7 +117,7 @@ async fn R065_all_sessions_of_a_tenant_end_beside_a_running_server_and_everybody
     let (status, opened) = login().await;
     assert_eq!((status, look(&server, "acme", &opened).await), (200, 200));
     let ended = made.json(&["tenant", "end-sessions", "acme", "--reason", "tokens may have leaked"]);
-    assert_eq!(names(&ended), ["tenantId", "slug", "endedAt", "endReason"]);
+    assert_eq!(names(&ended), ["endReason", "endedAt", "slug", "tenantId"]);
     assert_eq!((&ended["slug"], &ended["endReason"]), (&json!("acme"), &json!("ended_by_operator")));
     assert_eq!(look(&server, "acme", &opened).await, 401, "on the next request");
     let (status, again) = login().await;
