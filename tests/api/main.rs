@@ -28,5 +28,5 @@ mod sessions;
 mod staff_sessions;
 mod support;
 mod tenant_keys;
-mod verifier;
 mod timeline;
+mod verifier;

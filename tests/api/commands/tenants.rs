@@ -125,7 +125,8 @@ async fn R065_all_sessions_of_a_tenant_end_beside_a_running_server_and_everybody
     let said = made.run(&["tenant", "end-sessions", "acme"]);
     assert!(said.starts_with("All sessions of tenant acme that were opened until 20"), "{said}");
     assert_eq!(look(&server, "acme", &again).await, 401);
-    let events = Statement::new("select actor_kind, personal from events where name = 'sessions_ended' order by id");
+    let events =
+        Statement::new("select actor_kind, personal from events where name = 'sessions_ended' order by id");
     let events = made.database.list(events).await.unwrap();
     assert_eq!(events.len(), 2);
     assert!(events.iter().all(|event| event.text("actor_kind").unwrap() == "operator"));

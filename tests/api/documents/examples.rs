@@ -50,13 +50,16 @@ impl Held {
         let devices = Client::new().get(devices).basic_auth(BACKEND.0, Some(BACKEND.1)).send().await.unwrap();
         let devices: Value = devices.json().await.unwrap();
         let device = devices["data"]["items"][0]["id"].as_str().unwrap().to_owned();
-        (Self {
+        (
+            Self {
                 token: field("token"),
                 refresh: field("refreshToken"),
                 session: field("sessionId"),
                 device,
                 begun: String::new(),
-            }, answer)
+            },
+            answer,
+        )
     }
 }
 
@@ -67,7 +70,8 @@ async fn try_it_out(base: &str, name: &str, operation: &Value, held: &Held) -> (
     let (method, path) = name.split_once(' ').unwrap();
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
     let example = |parameter: &Value| parameter["example"].as_str().unwrap().to_owned();
-    let path = path.replace("{sessionId}", session).replace("{device}", device).replace("{operationId}", begun);
+    let path =
+        path.replace("{sessionId}", session).replace("{device}", device).replace("{operationId}", begun);
     let mut url = format!("{base}{path}");
     for parameter in parameters().filter(|parameter| parameter["in"] == "path") {
         url = url.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), &example(parameter));
