@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{info, warn};
 
 use crate::app::{App, SharedApp};
@@ -64,15 +64,15 @@ pub async fn run(app: SharedApp) {
     );
 }
 
-/// Does it again and again, for the first time after one period; a failure is logged, and the next period tries again.
+/// Does it again and again, for the first time after one period, or a minute where that is sooner: a node that is
+/// restarted often does it too. A failure is logged, and the next period tries again.
 async fn every<F, E>(period: Duration, failure: &'static str, task: impl Fn() -> F)
 where
     F: Future<Output = Result<(), E>>,
     E: Display,
 {
-    let mut ticks = interval(period);
+    let mut ticks = interval_at(tokio::time::Instant::now() + period.min(MINUTE), period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks.tick().await;
     loop {
         ticks.tick().await;
         if let Err(error) = task().await {

@@ -115,12 +115,12 @@ impl World {
         world.their_things = Own {
             customer,
             user,
+            session,
             reset_secret,
             token,
-            session,
             device,
-            device_in_path,
             operation,
+            device_in_path,
             ..of_tenant
         };
         world
@@ -220,7 +220,7 @@ impl World {
                     _ => (),
                 }
                 let (tenant, operation) = (acme.slug.clone(), operation_id);
-                Own { customer, user, tenant, session, device, device_in_path, operation, ..Own::default() }
+                Own { customer, user, session, device, operation, tenant, device_in_path, ..Own::default() }
             }
             Permission::Client => {
                 let opened = self.person(Family::Individual).await;
@@ -315,7 +315,7 @@ impl World {
         match (whose, permission) {
             // Somebody of another family has none of their own here.
             (Whose::Own, Permission::Own(family)) if is_cursor && own.family != Some(family) => {
-                self.cursor(operation, acme, &Own::of_family(&self.neighbours, family)).await
+                self.cursor(operation, acme, &self.of_family(&self.neighbours, family).await).await
             }
             (Whose::Own, _) if is_cursor => self.cursor(operation, acme, own).await,
             (Whose::Anothers, Permission::Own(family)) if is_cursor => {

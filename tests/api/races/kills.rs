@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Held, ended, nodes, rounds, row};
+use super::{Held, ended, nodes, rounds, row, tell};
 use crate::commands::init::Installation;
 use crate::support::dice::Dice;
 use crate::support::program::Server;
@@ -98,8 +98,8 @@ async fn R090_R155_a_kill_amid_refreshes_leaves_each_session_one_live_successor_
         replays += 1;
     }
     assert!(acknowledged > cycles * PHONES, "{acknowledged} refreshes only");
-    println!(
-        "races: {cycles} kills, {acknowledged} acknowledged refreshes, none lost; {ahead} were durable and not yet \
+    tell(format_args!(
+        "{cycles} kills, {acknowledged} acknowledged refreshes, none lost; {ahead} were durable and not yet \
          acknowledged; {replays} replays of spent tokens found"
-    );
+    ));
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use serde_json::json;
 use vestibule::tenants::Family;
 
-use super::rounds;
+use super::{rounds, tell};
 use crate::support::app::{Answer, NIL, TestApp, TestTenant};
 use crate::support::calls::{Call, Opened, session_call, session_path};
 use crate::support::dice::Dice;
@@ -82,8 +82,8 @@ async fn R094_no_refresh_that_began_after_the_logouts_answer_succeeds_and_what_i
         refreshes += calls.len() - 1;
     }
     assert!(refreshes > interleavings / 4, "{refreshes} refreshes in {interleavings} interleavings");
-    println!(
-        "races: {interleavings} logouts against {refreshes} refreshes, {overlapping} of which succeeded while the \
+    tell(format_args!(
+        "{interleavings} logouts against {refreshes} refreshes, {overlapping} of which succeeded while the \
          logout was under way; none that began after its answer"
-    );
+    ));
 }

@@ -7,6 +7,7 @@ mod logout;
 mod phones;
 mod storm;
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -20,6 +21,12 @@ use crate::support::program::Server;
 /// How much of it: little among all tests, much by hand.
 fn rounds(few: usize, many: usize) -> usize {
     if std::env::var_os("VESTIBULE_RACES").is_some_and(|length| length == "long") { many } else { few }
+}
+
+/// Tells figures past the harness, which keeps what a good test says to itself.
+fn tell(figures: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stderr();
+    writeln!(out, "races: {figures}").unwrap();
 }
 
 /// The server processes on an installation's database: two on PostgreSQL.

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use serde_json::json;
 use vestibule::tenants::{Family, Settings};
 
-use super::rounds;
+use super::{rounds, tell};
 use crate::support::app::{Answer, NIL, TestApp, TestTenant};
 use crate::support::calls::{Call, session_path};
 use crate::support::dice::Dice;
@@ -168,9 +168,9 @@ async fn R095_no_honest_app_is_signed_out_by_outages_of_up_to_45_seconds() {
     let (world, phones) = World::new(Settings::default(), 95).await;
     let tally = world.live(phones, Network::Outages, rounds(2_000, 100_000)).await;
     let Tally { refreshes, lost, twins, signed_out } = tally;
-    println!(
-        "races: {refreshes} refreshes of {PHONES} phones, {lost} answers lost, {twins} twice at once, {signed_out} signed out"
-    );
+    tell(format_args!(
+        "{refreshes} refreshes of {PHONES} phones, {lost} answers lost, {twins} twice at once, {signed_out} signed out"
+    ));
     assert!(lost > refreshes / 20 && twins > refreshes / 20, "the network was bad");
     assert_eq!(signed_out, 0);
 }
@@ -183,9 +183,9 @@ async fn R095_with_the_longest_grace_not_even_answers_lost_at_random_sign_anybod
         let (world, phones) = World::new(settings, 96).await;
         let tally = world.live(phones, Network::Lossy, rounds(500, 100_000)).await;
         let Tally { refreshes, lost, signed_out, .. } = tally;
-        println!(
-            "races: grace {grace} s: {refreshes} refreshes, {lost} answers lost at random, {signed_out} signed out"
-        );
+        tell(format_args!(
+            "grace {grace} s: {refreshes} refreshes, {lost} answers lost at random, {signed_out} signed out"
+        ));
         if grace == 600 {
             assert_eq!(signed_out, 0);
         }

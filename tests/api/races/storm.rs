@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::Barrier;
 
-use super::{Held, Refreshed, ended, nodes, rounds, row};
+use super::{Held, Refreshed, ended, nodes, rounds, row, tell};
 use crate::commands::init::Installation;
 use crate::support::dice::Dice;
 use crate::support::program::Server;
@@ -45,7 +45,7 @@ async fn storm(nodes: &[Server], held: &Held, dice: &mut Dice) -> Vec<Refreshed>
 async fn R087_R095_of_five_hundred_refreshes_at_once_all_get_one_successor_and_a_real_replay_still_ends_it() {
     let made = Installation::new().await;
     let nodes = nodes(&made);
-    let last = nodes.last().unwrap();
+    let farthest = nodes.last().unwrap();
     let mut dice = Dice::new(87);
     let (mut answered, mut busy, mut lost) = (0, 0, 0);
     for round in 0..rounds(2, 40) {
@@ -70,7 +70,7 @@ async fn R087_R095_of_five_hundred_refreshes_at_once_all_get_one_successor_and_a
 
         // Whoever got it goes on, on any node.
         successors[0].as_str().unwrap().clone_into(&mut held.refresh);
-        assert_eq!(held.refresh(&last.public).await.unwrap().0, 200);
+        assert_eq!(held.refresh(&farthest.public).await.unwrap().0, 200);
         for node in &nodes {
             assert_eq!(held.look(&node.public).await, 200);
         }
@@ -83,9 +83,9 @@ async fn R087_R095_of_five_hundred_refreshes_at_once_all_get_one_successor_and_a
         }
         assert_eq!(row(&made, &held.session).await, (3, Some("refresh_reuse".to_owned())));
     }
-    println!(
-        "races: {answered} parallel refreshes answered with one successor each round, {lost} answers dropped, \
+    tell(format_args!(
+        "{answered} parallel refreshes answered with one successor each round, {lost} answers dropped, \
          {busy} asked to come back, on {} node(s)",
         nodes.len()
-    );
+    ));
 }

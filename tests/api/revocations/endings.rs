@@ -193,7 +193,9 @@ async fn agrees(world: &World<'_>, sessions: &[Opened], entries: &[Value], way: 
         let revoked = is_revoked(&claims, entries);
         assert_eq!(revoked, ended.is_some(), "{way:?}, session {index}, ended {ended:?}: {entries:#?}");
         if let Some(reason) = ended {
-            let told = |entry: &Value| is_revoked(&claims, &[entry.clone()]) && entry["reason"] == *reason;
+            let told = |entry: &Value| {
+                is_revoked(&claims, std::slice::from_ref(entry)) && entry["reason"] == *reason
+            };
             assert!(entries.iter().any(told), "{way:?}, session {index}, {reason}: {entries:#?}");
             number += 1;
         }
@@ -236,7 +238,7 @@ async fn R079_every_way_in_which_sessions_end_is_on_the_feed_with_its_reason_and
                     refresh: answer.field("refreshToken").to_owned(),
                     data: answer.data().clone(),
                 };
-                assert_eq!(agrees(&world, &[later.clone()], &entries, way).await, 0, "{way:?}");
+                assert_eq!(agrees(&world, std::slice::from_ref(&later), &entries, way).await, 0, "{way:?}");
                 world.sessions.push(later);
             }
         }
