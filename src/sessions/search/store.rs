@@ -13,48 +13,54 @@ use crate::users::store::user_columns;
 
 use super::{SessionFilter, SessionState};
 
-/// What an index is asked for.
+/// What an index is asked for: `$order` is one of the two below.
+///
+/// Where there is a key the tenant stands in the bounds and nowhere else: SQLite, which knows nothing of what is in its
+/// tables, would take the primary key for as good as the index that has the key, and read all of a tenant.
 macro_rules! all {
-    () => {
-        "s.tenant_id = $1 and cast($4 as text) is null"
+    (backwards) => {
+        "s.tenant_id = $1 and s.id >= $2 and s.id < $3 and cast($4 as text) is null"
+    };
+    (forwards) => {
+        "s.tenant_id = $1 and s.id > $2 and s.id <= $3 and cast($4 as text) is null"
     };
 }
 macro_rules! of_user {
-    () => {
-        "s.user_id = $4 and s.tenant_id = $1"
+    ($order:ident) => {
+        concat!($order!(), " and s.user_id = $4")
     };
 }
 macro_rules! open_of_user {
-    () => {
-        "s.user_id = $4 and s.tenant_id = $1 and s.ended_at is null"
+    ($order:ident) => {
+        concat!($order!(), " and s.user_id = $4 and s.ended_at is null")
     };
 }
 macro_rules! of_customer {
-    () => {
-        "s.customer_id = $4 and s.tenant_id = $1"
+    ($order:ident) => {
+        concat!($order!(), " and s.customer_id = $4")
     };
 }
 macro_rules! on_device {
-    () => {
-        "s.device_id = $4 and s.tenant_id = $1"
+    ($order:ident) => {
+        concat!($order!(), " and s.device_id = $4")
     };
 }
 macro_rules! from_address {
-    () => {
-        "s.client_ip = $4 and s.tenant_id = $1"
+    ($order:ident) => {
+        concat!($order!(), " and s.client_ip = $4")
     };
 }
 
-/// Backwards, for whoever reads: from `$2` on and before `$3`.
+/// For whoever reads: from `$2` on and before `$3`.
 macro_rules! backwards {
     () => {
-        " and s.id >= $2 and s.id < $3"
+        "(s.tenant_id, s.id) >= ($1, $2) and (s.tenant_id, s.id) < ($1, $3)"
     };
 }
-/// Forwards, for what goes through them: after `$2` and up to `$3`.
+/// For what goes through them: after `$2` and up to `$3`.
 macro_rules! forwards {
     () => {
-        " and s.id > $2 and s.id <= $3"
+        "(s.tenant_id, s.id) > ($1, $2) and (s.tenant_id, s.id) <= ($1, $3)"
     };
 }
 
@@ -98,10 +104,9 @@ macro_rules! page {
             user_columns!(),
             " from ",
             with_all_above!(),
-            $source!(),
-            backwards!(),
+            $source!(backwards),
             that_fit!(),
-            " order by s.id desc limit $14"
+            " order by s.tenant_id desc, s.id desc limit $14"
         )
     };
 }
@@ -109,9 +114,8 @@ macro_rules! end_of_page {
     ($source:ident) => {
         concat!(
             "select s.id as id from sessions s where ",
-            $source!(),
-            backwards!(),
-            " order by s.id desc limit 1 offset 4999"
+            $source!(backwards),
+            " order by s.tenant_id desc, s.id desc limit 1 offset 4999"
         )
     };
 }
@@ -120,10 +124,9 @@ macro_rules! slice {
         concat!(
             "select s.id as id, s.user_id as user_id from ",
             with_all_above!(),
-            $source!(),
-            forwards!(),
+            $source!(forwards),
             that_fit!(),
-            " order by s.id limit $14"
+            " order by s.tenant_id, s.id limit $14"
         )
     };
 }
@@ -131,15 +134,14 @@ macro_rules! end_of_slice {
     ($source:ident) => {
         concat!(
             "select s.id as id from sessions s where ",
-            $source!(),
-            forwards!(),
-            " order by s.id limit 1 offset 4999"
+            $source!(forwards),
+            " order by s.tenant_id, s.id limit 1 offset 4999"
         )
     };
 }
 macro_rules! count {
     ($source:ident) => {
-        concat!("select count(*) as matched from ", with_all_above!(), $source!(), forwards!(), that_fit!())
+        concat!("select count(*) as matched from ", with_all_above!(), $source!(forwards), that_fit!())
     };
 }
 

@@ -1,6 +1,5 @@
 //! A page costs what it costs, however many sessions there are: each search reads by the index that fits.
 
-use vestibule::clock::Timestamp;
 use vestibule::ids::{CustomerId, SessionId, UserId};
 use vestibule::sessions::search::{SessionFilter, SessionState, store};
 use vestibule::tenants::Family;
@@ -44,15 +43,23 @@ async fn each_search_reads_by_the_index_that_fits_it() {
     app.open(&acme, Family::Individual).await;
     app.open(&acme, Family::Organization).await;
     app.open(&acme, Family::Admin).await;
-    fill(&app, &acme, 20_000).await;
+    fill(&app, &acme, 60_000).await;
+    if app.database.is_sqlite() {
+        // As it is: nothing analyses it.
+        reads_by_what_fits(&app, &acme).await;
+    }
     app.script("analyze").await;
+    reads_by_what_fits(&app, &acme).await;
+}
+
+async fn reads_by_what_fits(app: &TestApp, acme: &TestTenant) {
     let staff = acme.person(Family::Admin);
     let (user, customer): (Option<UserId>, Option<CustomerId>) =
         (Some(staff.id.clone()), Some(staff.customer.clone()));
     let (rare, address) = (Some("rare".to_owned()), Some("203.0.113.9".to_owned()));
     let (live, none) = (Some(SessionState::Live), SessionFilter::default);
     let primary = if app.database.is_sqlite() { "sqlite_autoindex_sessions_1" } else { "sessions_pkey" };
-    let half = START.plus_millis(10_000);
+    let half = START.plus_millis(30_000);
     for (filter, indexes) in [
         (none(), vec![primary]),
         (SessionFilter { state: live, ..none() }, vec![primary, "sessions_open "]),
@@ -91,5 +98,4 @@ async fn each_search_reads_by_the_index_that_fits_it() {
             assert!(!scans && (!sorts || may_sort), "{what} by {:?}: {plan}", filter.names());
         }
     }
-    assert!(app.clock.now() > Timestamp::from_millis(0));
 }
