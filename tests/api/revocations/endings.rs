@@ -1,24 +1,32 @@
 //! Every way in which sessions end is on the feed, and nothing else is: a verifier by itself decides as we do.
 
 use serde_json::{Value, json};
-use vestibule::events::Actor;
-use vestibule::flows::{Author, Deed, end_tenant_sessions, end_user_sessions};
-use vestibule::ids::{CustomerId, SessionId, UserId};
 use vestibule::sessions::EndReason;
-use vestibule::tenants::{Family, TenantName};
+use vestibule::tenants::Family;
 
 use super::is_revoked;
-use crate::support::app::{NIL, PASSWORD, TestApp, TestTenant, prefix};
-use crate::support::calls::{Call, Opened, session_call};
+use crate::support::app::{Answer, NIL, PASSWORD, TestApp, TestTenant, prefix};
+use crate::support::calls::{Call, Opened, session_call, session_path};
 use crate::support::directory::{CUSTOMERS, USERS, new_user};
 use crate::support::forge::claims;
 
 const NEW: &str = "nine green bottles";
 
 /// A way in which sessions end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     Logout,
+    LogoutOfOthers,
+    LogoutEverywhere,
+    RefreshReuse,
+    Limit,
+    Replaced,
+    ForgetDevice,
+    StaffEndOne,
+    StaffEndAllOfUser,
+    BackendEndsMatching,
+    RevokeAccessToken,
+    RevokeRefreshToken,
     ChangePassword,
     SetPassword,
     ResetLogin,
@@ -31,16 +39,25 @@ enum Way {
     CloseCustomer,
     EraseCustomer,
     SuspendTenant,
-    EndAllOfUser,
-    EndOthersOfUser,
-    EndAllOfTenant,
-    /// Nothing ends.
-    SessionsOnly,
+    OperatorEndsTenants,
+    Nothing,
 }
 
 /// Each way with the number of sessions that it ends of those in [`World`].
-const WAYS: [(Way, usize); 17] = [
+const WAYS: [(Way, usize); 26] = [
     (Way::Logout, 1),
+    (Way::LogoutOfOthers, 2),
+    (Way::LogoutEverywhere, 3),
+    (Way::RefreshReuse, 1),
+    (Way::Limit, 1),
+    (Way::Replaced, 3),
+    (Way::ForgetDevice, 3),
+    (Way::StaffEndOne, 1),
+    (Way::StaffEndAllOfUser, 3),
+    // Those that were opened until now, by the clock of the node that looks for them.
+    (Way::BackendEndsMatching, 2),
+    (Way::RevokeAccessToken, 1),
+    (Way::RevokeRefreshToken, 1),
     (Way::ChangePassword, 2),
     (Way::SetPassword, 3),
     (Way::ResetLogin, 3),
@@ -55,10 +72,8 @@ const WAYS: [(Way, usize); 17] = [
     (Way::CloseCustomer, 4),
     (Way::EraseCustomer, 4),
     (Way::SuspendTenant, 5),
-    (Way::EndAllOfUser, 3),
-    (Way::EndOthersOfUser, 2),
-    (Way::EndAllOfTenant, 5),
-    (Way::SessionsOnly, 0),
+    (Way::OperatorEndsTenants, 5),
+    (Way::Nothing, 0),
 ];
 
 /// A tenant with an organization of two users, an individual, and staff: the first user has three sessions, of which the
@@ -98,32 +113,84 @@ impl<'a> World<'a> {
         self.app.act(&self.tenant, what, id, act).await.expect(200);
     }
 
-    async fn operate(&self, act: &str) {
-        let call = Call::new("POST", format!("/operator/v1/tenants/{}/{act}", self.tenant.slug));
-        self.app.operator_call(call.bearer(&self.app.operator().await)).await.expect(200);
+    async fn operate(&self, method: &str, path: &str, body: &Value) {
+        let call = Call::new(method, format!("/operator/v1/tenants/{}{path}", self.tenant.slug));
+        let call = call.bearer(&self.app.operator().await).json(body);
+        self.app.operator_call(call).await.expect(200);
     }
 
-    async fn end_user_sessions(&self, kept: Option<&Opened>) {
-        let (user, customer) =
-            (UserId::parse(&self.user).unwrap(), CustomerId::parse(&self.customer).unwrap());
-        let kept = kept.map(|opened| SessionId::parse(&opened.session).unwrap());
-        let deed = Deed::new(&self.tenant.id, Actor::User(&user));
-        let (db, now) = (&self.app.database, self.app.clock.now());
-        end_user_sessions(db, &deed, (&user, &customer), kept.as_ref(), EndReason::Logout, now)
-            .await
-            .unwrap();
+    /// A login of the first user while the tenant has these settings.
+    async fn log_in_with(&self, settings: Value, usual: Value) {
+        self.operate("PATCH", "", &json!({ "settings": settings })).await;
+        self.app.open_as(&self.tenant, Family::Organization, FIRST).await;
+        self.operate("PATCH", "", &json!({ "settings": usual })).await;
+    }
+
+    /// By the user's own token.
+    async fn own(&self, method: &str, path: &str, body: &Value) {
+        let path = format!("{}/users/{NIL}{path}", prefix(Family::Organization, NIL));
+        let call = Call::new(method, path).tenant(&self.tenant.slug).bearer(&self.sessions[0].token);
+        let call = if body.is_null() { call } else { call.json(body) };
+        self.app.call(call).await.expect(200);
+    }
+
+    async fn refresh(&self, token: &str) -> Answer {
+        let path = session_path(Family::Organization, NIL, NIL, &self.sessions[0].session);
+        let call = Call::new("PUT", path).tenant(&self.tenant.slug).and("deviceid", "device-1");
+        self.app.call(call.json(&json!({ "refreshToken": token }))).await
+    }
+
+    async fn revoke(&self, token: &str) {
+        let call = Call::new("POST", "/oauth2/revoke").backend(&self.tenant);
+        let call = call.and("content-type", "application/x-www-form-urlencoded");
+        self.app.call(call.body(format!("token={token}"))).await.expect(200);
     }
 
     async fn go(&self, way: Way) {
         let Self { app, tenant, customer, user, sessions } = self;
         match way {
             Way::Logout => drop(app.end(tenant, &sessions[0]).await.expect(200)),
+            Way::LogoutOfOthers => self.own("DELETE", "/sessions?except=current", &Value::Null).await,
+            Way::LogoutEverywhere => self.own("DELETE", "/sessions", &Value::Null).await,
+            Way::RefreshReuse => {
+                let second = self.refresh(&sessions[0].refresh).await.expect(200);
+                self.refresh(second.field("refreshToken")).await.expect(200);
+                let replay = self.refresh(&sessions[0].refresh).await.expect(401);
+                assert_eq!(replay.field("endReason"), "refresh_reuse");
+            }
+            Way::Limit => self.log_in_with(json!({ "maxSessions": 3 }), json!({ "maxSessions": 10 })).await,
+            Way::Replaced => {
+                let set = |on: bool| json!({ "replaceDeviceSession": on });
+                self.log_in_with(set(true), set(false)).await;
+            }
+            Way::ForgetDevice => {
+                let devices = format!("{}/users/{NIL}/devices", prefix(Family::Organization, NIL));
+                let mine = |method: &str, path: String| {
+                    Call::new(method, path).tenant(&tenant.slug).bearer(&sessions[0].token)
+                };
+                let list = app.call(mine("GET", devices.clone())).await.expect(200);
+                let device = list.data()["items"][0]["id"].as_str().unwrap();
+                app.call(mine("DELETE", format!("{devices}/{device}"))).await.expect(200);
+            }
+            Way::StaffEndOne | Way::StaffEndAllOfUser => {
+                let one =
+                    if way == Way::StaffEndOne { format!("/{}", sessions[0].session) } else { String::new() };
+                let staff = app.staff(tenant, &["ADMIN"]).await;
+                let path = format!("{USERS}/{user}/sessions{one}");
+                app.by(&staff, tenant, "DELETE", &path, &json!({ "reason": "logout" })).await.expect(200);
+            }
+            Way::BackendEndsMatching => {
+                let body = json!({ "filter": { "userId": user } });
+                let begun =
+                    app.backend(tenant, "POST", "/api/v2.1/admin/sessions/end", &body).await.expect(200);
+                assert_eq!(begun.data()["ended"], 2, "{}", begun.text);
+            }
+            Way::RevokeAccessToken => self.revoke(&sessions[0].token).await,
+            Way::RevokeRefreshToken => self.revoke(&sessions[0].refresh).await,
             Way::ChangePassword => {
-                let path = format!("{}/users/{NIL}/credentials", prefix(Family::Organization, NIL));
                 let body =
                     json!({ "currentPassword": PASSWORD, "newPassword": NEW, "matchingPassword": NEW });
-                let call = Call::new("PUT", path).tenant(&tenant.slug).bearer(&sessions[0].token);
-                app.call(call.json(&body)).await.expect(200);
+                self.own("PUT", "/credentials", &body).await;
             }
             Way::SetPassword => {
                 let body = json!({ "newPassword": NEW, "matchingPassword": NEW });
@@ -156,16 +223,11 @@ impl<'a> World<'a> {
             Way::CloseCustomer => self.act(CUSTOMERS, customer, "close").await,
             Way::EraseCustomer => self.act(CUSTOMERS, customer, "erase").await,
             Way::SuspendTenant => {
-                self.operate("suspend").await;
-                self.operate("resume").await;
+                self.operate("POST", "/suspend", &json!({})).await;
+                self.operate("POST", "/resume", &json!({})).await;
             }
-            Way::EndAllOfUser => self.end_user_sessions(None).await,
-            Way::EndOthersOfUser => self.end_user_sessions(Some(&sessions[0])).await,
-            Way::EndAllOfTenant => {
-                let (name, now) = (TenantName::Slug(tenant.slug.clone()), app.clock.now());
-                end_tenant_sessions(&app.database, Author::TERMINAL, &name, None, now).await.unwrap();
-            }
-            Way::SessionsOnly => (),
+            Way::OperatorEndsTenants => self.operate("POST", "/sessions/end", &json!({})).await,
+            Way::Nothing => (),
         }
     }
 
@@ -216,8 +278,10 @@ async fn R079_every_way_in_which_sessions_end_is_on_the_feed_with_its_reason_and
         for entry in &entries {
             assert!(reasons.contains(&entry["reason"].as_str().unwrap()), "{way:?}: {entry}");
         }
-        // One row, one entry; and one more for what a faster clock opened.
-        let most = if matches!(way, Way::EraseCustomer | Way::EraseIndividualsUser) { 4 } else { 2 };
+        // One row, one entry, and one more for what a faster clock opened; else each session has its own.
+        let one_by_one = [Way::Replaced, Way::ForgetDevice, Way::BackendEndsMatching].contains(&way);
+        let erases = [Way::EraseCustomer, Way::EraseIndividualsUser].contains(&way);
+        let most = if erases { 4 } else { 2 + usize::from(one_by_one) };
         assert!(entries.len() <= most, "{way:?}: {entries:#?}");
 
         // Who logs in afterwards is not concerned. The clock that was ahead is not yet reached.

@@ -2,6 +2,7 @@
 
 mod endings;
 mod feed;
+mod nodes;
 mod waiting;
 
 use serde_json::Value;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -48,11 +49,11 @@ pub struct Reading {
 
 impl Reading {
     /// Opens the tenant's feed as a stream, or is refused.
-    pub async fn open(app: &TestApp, tenant: &TestTenant, query: &str, last: Option<&str>) -> Self {
+    pub async fn open(router: &Router, tenant: &TestTenant, query: &str, last: Option<&str>) -> Self {
         let call = Call::get(format!("{}{query}", path(tenant))).backend(tenant);
         let call = call.and("accept", "text/html, Text/Event-Stream;q=0.9");
         let call = last.map_or_else(|| call.clone(), |last| call.clone().and("last-event-id", last));
-        let response = app.router.clone().oneshot(call.request()).await.unwrap();
+        let response = router.clone().oneshot(call.request()).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -155,7 +156,7 @@ async fn a_stream_shows_what_comes_a_heartbeat_a_second_and_resumes_where_it_was
     ];
     app.end(&tenant, &first).await.expect(200);
     app.number_events().await;
-    let mut stream = Reading::open(&app, &tenant, "", None).await;
+    let mut stream = Reading::open(&app.router, &tenant, "", None).await;
     let shown = stream.next().await.unwrap();
     assert_eq!(shown.entries(), [json!({ "sessionId": first.session, "reason": "logout" })]);
     for field in ["more", "asOf", "behindMs", "keepSeconds"] {
@@ -179,12 +180,12 @@ async fn a_stream_shows_what_comes_a_heartbeat_a_second_and_resumes_where_it_was
     app.number_events().await;
     // A browser begins where its address says, and resumes by the header, which is the newer one.
     let begun_at = format!("?after={}&wait=5", shown.id);
-    let mut resumed = Reading::open(&app, &tenant, &begun_at, Some(&news.id)).await;
+    let mut resumed = Reading::open(&app.router, &tenant, &begun_at, Some(&news.id)).await;
     assert_eq!(
         resumed.next().await.unwrap().entries(),
         [json!({ "sessionId": third.session, "reason": "logout" })]
     );
-    let mut again = Reading::open(&app, &tenant, &begun_at, None).await;
+    let mut again = Reading::open(&app.router, &tenant, &begun_at, None).await;
     assert_eq!(again.next().await.unwrap().entries().len(), 2);
     // Without Accept the header means nothing.
     let call = Call::get(path(&tenant)).backend(&tenant).and("last-event-id", &news.id);
@@ -200,7 +201,7 @@ async fn more_than_there_is_room_for_are_told_to_come_back_and_leave_others_thei
         tenants.push(app.tenant(slug).await);
     }
     let (a, e) = (&tenants[0], &tenants[4]);
-    let stream = Reading::open(&app, a, "", None).await;
+    let stream = Reading::open(&app.router, a, "", None).await;
     let wait = app.wait_apart(a, "?wait=25");
     app.waiting(2).await;
     let refused = async |tenant: &TestTenant| {
@@ -218,13 +219,13 @@ async fn more_than_there_is_room_for_are_told_to_come_back_and_leave_others_thei
     refused(a).await;
     let mut streams = vec![stream];
     for tenant in tenants[1..4].iter().flat_map(|tenant| [tenant, tenant]) {
-        streams.push(Reading::open(&app, tenant, "", None).await);
+        streams.push(Reading::open(&app.router, tenant, "", None).await);
     }
     assert_eq!(app.app.revocations.waiting(), (8, 4));
     refused(e).await;
     wait.abort();
     app.waiting(7).await;
-    let last = Reading::open(&app, e, "", None).await;
+    let last = Reading::open(&app.router, e, "", None).await;
     streams.push(last);
     assert_eq!(app.app.revocations.waiting(), (8, 5));
     drop(streams);
@@ -242,8 +243,10 @@ async fn a_stream_ends_with_its_key_its_tenant_and_its_time() {
     let start = async |watch| TestApp::start_with(Wanted { watch, ..Wanted::default() }).await;
     let app = start(options(100, 600_000)).await;
     let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
-    let mut streams =
-        [Reading::open(&app, &acme, "", None).await, Reading::open(&app, &globex, "", None).await];
+    let mut streams = [
+        Reading::open(&app.router, &acme, "", None).await,
+        Reading::open(&app.router, &globex, "", None).await,
+    ];
     for stream in &mut streams {
         for _ in 0..3 {
             stream.next().await.expect("a good key keeps it open");
@@ -261,7 +264,7 @@ async fn a_stream_ends_with_its_key_its_tenant_and_its_time() {
     let app = start(options(600_000, 1_000)).await;
     let acme = app.tenant("acme").await;
     let began = Instant::now();
-    Reading::open(&app, &acme, "", None).await.end().await;
+    Reading::open(&app.router, &acme, "", None).await.end().await;
     assert!(began.elapsed() > Duration::from_secs(1));
     assert_eq!(app.app.revocations.waiting(), (0, 0));
 }
@@ -271,7 +274,7 @@ async fn while_the_database_is_away_a_stream_says_how_old_it_is() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
     app.number_events().await;
-    let mut stream = Reading::open(&app, &tenant, "", None).await;
+    let mut stream = Reading::open(&app.router, &tenant, "", None).await;
     let first = stream.next().await.unwrap();
     app.clock.advance(1_000);
     until("what is seen gets newer", async || {
@@ -290,7 +293,7 @@ async fn while_the_database_is_away_a_stream_says_how_old_it_is() {
 async fn a_server_that_stops_ends_all_waiting_at_once() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
-    let mut stream = Reading::open(&app, &tenant, "", None).await;
+    let mut stream = Reading::open(&app.router, &tenant, "", None).await;
     let wait = app.wait_apart(&tenant, "?wait=25");
     app.waiting(2).await;
     let began = Instant::now();
@@ -299,7 +302,7 @@ async fn a_server_that_stops_ends_all_waiting_at_once() {
     assert_eq!(wait.await.unwrap().expect(200).data()["revocations"], json!([]));
     // What comes then does not wait.
     assert_eq!(app.revocations(&tenant, "?wait=25").await.expect(200).data()["revocations"], json!([]));
-    Reading::open(&app, &tenant, "", None).await.end().await;
+    Reading::open(&app.router, &tenant, "", None).await.end().await;
     assert!(began.elapsed() < SOON);
 }
 
@@ -308,7 +311,7 @@ async fn a_stream_of_a_database_that_became_older_ends_and_resuming_is_refused()
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
     app.number_events().await;
-    let mut stream = Reading::open(&app, &tenant, "", None).await;
+    let mut stream = Reading::open(&app.router, &tenant, "", None).await;
     let seen = stream.next().await.unwrap();
     let back = "update event_heads set position = 2 where tenant_id = $1 returning position";
     app.change(Statement::new(back).bind(&tenant.id)).await;
