@@ -75,13 +75,20 @@ async fn reads_by_what_fits(app: &TestApp, acme: &TestTenant) {
         let end = store::find_end_of_page(&acme.id, &filter, (&from, &before));
         let end = app.database.list(end).await.unwrap().first().map(|row| row.text("id").unwrap());
         let first = end.filter(|_| filter.look_at_each()).unwrap_or_else(|| from.clone());
+        let slice_end = async |after: &str| {
+            let end = store::find_end_of_slice(&acme.id, &filter, (after, &before));
+            let end = app.database.list(end).await.unwrap().first().map(|row| row.text("id").unwrap());
+            end.unwrap_or_else(|| before.clone())
+        };
         let middle = SessionId::before(half).as_str().to_owned();
+        let last = slice_end(&middle).await;
         let (now, tenant) = (app.clock.now(), &acme.id);
         for (what, statement) in [
             ("page", store::list(tenant, &filter, (&first, &before), 51, now)),
             ("next page", store::list(tenant, &filter, (&first, &middle), 51, now)),
             ("end", store::find_end_of_page(tenant, &filter, (&from, &before))),
-            ("slice", store::find_some(tenant, &filter, (&middle, &before), 100, now)),
+            ("slice", store::find_some(tenant, &filter, (&middle, &last), 100, now)),
+            ("count", store::count(tenant, &filter, (&middle, &last), now)),
             ("end of slice", store::find_end_of_slice(tenant, &filter, (&from, &before))),
         ] {
             let plan = app.database.plan(statement).await.unwrap();
