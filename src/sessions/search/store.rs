@@ -13,55 +13,80 @@ use crate::users::store::user_columns;
 
 use super::{SessionFilter, SessionState};
 
-/// What an index is asked for: `$order` is one of the two below.
-///
-/// Where there is a key the tenant stands in the bounds and nowhere else: SQLite, which knows nothing of what is in its
-/// tables, would take the primary key for as good as the index that has the key, and read all of a tenant.
-macro_rules! all {
-    (backwards) => {
-        "s.tenant_id = $1 and s.id >= $2 and s.id < $3 and cast($4 as text) is null"
+/// From `$2` on and before `$3` for whoever reads `backwards`; after `$2` and up to `$3` for what goes `forwards`.
+macro_rules! between {
+    ($table:literal, backwards) => {
+        concat!($table, ".tenant_id = $1 and ", $table, ".id >= $2 and ", $table, ".id < $3")
     };
-    (forwards) => {
-        "s.tenant_id = $1 and s.id > $2 and s.id <= $3 and cast($4 as text) is null"
-    };
-}
-macro_rules! of_user {
-    ($order:ident) => {
-        concat!($order!(), " and s.user_id = $4")
-    };
-}
-macro_rules! open_of_user {
-    ($order:ident) => {
-        concat!($order!(), " and s.user_id = $4 and s.ended_at is null")
-    };
-}
-macro_rules! of_customer {
-    ($order:ident) => {
-        concat!($order!(), " and s.customer_id = $4")
-    };
-}
-macro_rules! on_device {
-    ($order:ident) => {
-        concat!($order!(), " and s.device_id = $4")
-    };
-}
-macro_rules! from_address {
-    ($order:ident) => {
-        concat!($order!(), " and s.client_ip = $4")
+    ($table:literal, forwards) => {
+        concat!($table, ".tenant_id = $1 and ", $table, ".id > $2 and ", $table, ".id <= $3")
     };
 }
 
-/// For whoever reads: from `$2` on and before `$3`.
-macro_rules! backwards {
+/// What a session's life depends on.
+macro_rules! all_above {
     () => {
-        "(s.tenant_id, s.id) >= ($1, $2) and (s.tenant_id, s.id) < ($1, $3)"
+        "users u cross join customers c cross join tenants t \
+         where u.tenant_id = s.tenant_id and u.id = s.user_id and c.tenant_id = u.tenant_id and c.id = u.customer_id \
+         and t.id = s.tenant_id"
     };
 }
-/// For what goes through them: after `$2` and up to `$3`.
-macro_rules! forwards {
-    () => {
-        "(s.tenant_id, s.id) > ($1, $2) and (s.tenant_id, s.id) <= ($1, $3)"
+
+/// Where sessions are taken from: their `rows` with what their life depends on, their ids alone, or the `id` by which
+/// they are in order.
+///
+/// SQLite takes a cross join to say in which order it is to look: it has found the sessions in the order of their ids
+/// before all else.
+macro_rules! all {
+    (rows, $order:ident) => {
+        concat!(
+            "sessions s cross join ",
+            all_above!(),
+            " and cast($4 as text) is null and ",
+            between!("s", $order)
+        )
     };
+    (ids, $order:ident) => {
+        concat!("sessions s where cast($4 as text) is null and ", between!("s", $order))
+    };
+    (id) => {
+        "s.id"
+    };
+}
+/// By an index with a key. Of `k` nothing is asked that the index does not have: so SQLite, which knows nothing of what
+/// is in its tables, takes it and not the primary key, by which it would read all that a tenant has.
+macro_rules! keyed {
+    (rows, $order:ident, $key:literal) => {
+        concat!(
+            "sessions k cross join sessions s cross join ",
+            all_above!(),
+            " and s.tenant_id = k.tenant_id and s.id = k.id and ",
+            $key,
+            " and ",
+            between!("k", $order)
+        )
+    };
+    (ids, $order:ident, $key:literal) => {
+        concat!("sessions k where ", $key, " and ", between!("k", $order))
+    };
+    (id, $key:literal) => {
+        "k.id"
+    };
+}
+macro_rules! of_user {
+    ($($what:ident),+) => { keyed!($($what),+, "k.user_id = $4") };
+}
+macro_rules! open_of_user {
+    ($($what:ident),+) => { keyed!($($what),+, "k.user_id = $4 and k.ended_at is null") };
+}
+macro_rules! of_customer {
+    ($($what:ident),+) => { keyed!($($what),+, "k.customer_id = $4") };
+}
+macro_rules! on_device {
+    ($($what:ident),+) => { keyed!($($what),+, "k.device_id = $4") };
+}
+macro_rules! from_address {
+    ($($what:ident),+) => { keyed!($($what),+, "k.client_ip = $4") };
 }
 
 /// Everything that is searched by, whatever the index had of it.
@@ -85,16 +110,6 @@ macro_rules! that_fit {
     };
 }
 
-/// With what a session's life depends on. SQLite takes a cross join to say in which order it is to look: it has read
-/// the sessions by their index, in the order of their ids, before all else.
-macro_rules! with_all_above {
-    () => {
-        "sessions s cross join users u cross join customers c cross join tenants t \
-         where u.tenant_id = s.tenant_id and u.id = s.user_id and c.tenant_id = u.tenant_id and c.id = u.customer_id \
-         and t.id = s.tenant_id and "
-    };
-}
-
 macro_rules! page {
     ($source:ident) => {
         concat!(
@@ -103,19 +118,24 @@ macro_rules! page {
             ", ",
             user_columns!(),
             " from ",
-            with_all_above!(),
-            $source!(backwards),
+            $source!(rows, backwards),
             that_fit!(),
-            " order by s.tenant_id desc, s.id desc limit $14"
+            " order by ",
+            $source!(id),
+            " desc limit $14"
         )
     };
 }
 macro_rules! end_of_page {
     ($source:ident) => {
         concat!(
-            "select s.id as id from sessions s where ",
-            $source!(backwards),
-            " order by s.tenant_id desc, s.id desc limit 1 offset 4999"
+            "select ",
+            $source!(id),
+            " as id from ",
+            $source!(ids, backwards),
+            " order by ",
+            $source!(id),
+            " desc limit 1 offset 4999"
         )
     };
 }
@@ -123,25 +143,30 @@ macro_rules! slice {
     ($source:ident) => {
         concat!(
             "select s.id as id, s.user_id as user_id from ",
-            with_all_above!(),
-            $source!(forwards),
+            $source!(rows, forwards),
             that_fit!(),
-            " order by s.tenant_id, s.id limit $14"
+            " order by ",
+            $source!(id),
+            " limit $14"
         )
     };
 }
 macro_rules! end_of_slice {
     ($source:ident) => {
         concat!(
-            "select s.id as id from sessions s where ",
-            $source!(forwards),
-            " order by s.tenant_id, s.id limit 1 offset 4999"
+            "select ",
+            $source!(id),
+            " as id from ",
+            $source!(ids, forwards),
+            " order by ",
+            $source!(id),
+            " limit 1 offset 4999"
         )
     };
 }
 macro_rules! count {
     ($source:ident) => {
-        concat!("select count(*) as matched from ", with_all_above!(), $source!(forwards), that_fit!())
+        concat!("select count(*) as matched from ", $source!(rows, forwards), that_fit!())
     };
 }
 
@@ -242,9 +267,9 @@ pub fn find(tenant: &TenantId, user: &UserId, session: &SessionId) -> Statement 
         session_columns!(),
         ", ",
         user_columns!(),
-        " from ",
-        with_all_above!(),
-        "s.tenant_id = $1 and s.user_id = $2 and s.id = $3"
+        " from sessions s cross join ",
+        all_above!(),
+        " and s.tenant_id = $1 and s.user_id = $2 and s.id = $3"
     ))
     .bind(tenant)
     .bind(user)
@@ -262,9 +287,9 @@ pub fn end_if_it_lives(
 ) -> Statement {
     Statement::new(concat!(
         "update sessions set ended_at = $3, end_reason = $4, change_id = $5 \
-         where tenant_id = $1 and id = $2 and ended_at is null and exists (select 1 from ",
-        with_all_above!(),
-        "s.tenant_id = $1 and s.id = $2 and ",
+         where tenant_id = $1 and id = $2 and ended_at is null and exists (select 1 from sessions s cross join ",
+        all_above!(),
+        " and s.tenant_id = $1 and s.id = $2 and ",
         session_lives!("$3"),
         ")"
     ))
