@@ -320,3 +320,26 @@ async fn a_stream_of_a_database_that_became_older_ends_and_resuming_is_refused()
     let answer = app.call(call.and("last-event-id", &seen.id)).await.expect(400);
     assert_eq!(answer.complaints(), ["after"]);
 }
+
+#[tokio::test]
+async fn R079_a_reader_that_is_slower_than_the_looks_loses_nothing() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let (first, second) =
+        (app.open(&tenant, Family::Individual).await, app.open(&tenant, Family::Organization).await);
+    app.number_events().await;
+    let mut slow = Reading::open(&app.router, &tenant, "", None).await;
+    slow.next().await.unwrap();
+    // Each ending is seen by a look of its own while the slow one reads nothing.
+    let mut fast = Reading::open(&app.router, &tenant, "", None).await;
+    for opened in [&first, &second] {
+        app.end(&tenant, opened).await.expect(200);
+        app.number_events().await;
+        assert_eq!(fast.news().await.entries()[0]["sessionId"], opened.session.as_str());
+    }
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        seen.extend(slow.next().await.unwrap().entries().iter().map(|entry| entry["sessionId"].clone()));
+    }
+    assert_eq!(seen, [json!(first.session), json!(second.session)]);
+}
