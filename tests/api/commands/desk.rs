@@ -78,7 +78,7 @@ pub async fn look(server: &Server, tenant: &str, login: &Value) -> u16 {
 }
 
 /// Every command of an operator, as its help is asked for.
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &["operator", "create"],
     &["operator", "list"],
     &["operator", "revoke"],
@@ -90,6 +90,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["tenant", "suspend"],
     &["tenant", "resume"],
     &["tenant", "delete"],
+    &["tenant", "end-sessions"],
     &["keys", "create"],
     &["keys", "list"],
     &["keys", "revoke"],
@@ -100,7 +101,7 @@ const COMMANDS: [&[&str]; 18] = [
 ];
 
 /// One call of each command that opens a database.
-const CALLS: [&[&str]; 16] = [
+const CALLS: [&[&str]; 17] = [
     &["operator", "create", "Olga"],
     &["operator", "list"],
     &["operator", "revoke", "6c1f7a7e-52c3-4d0b-8f5a-9a3be1c2d0a1"],
@@ -110,6 +111,7 @@ const CALLS: [&[&str]; 16] = [
     &["tenant", "set", "acme", "profile=payment"],
     &["tenant", "suspend", "acme"],
     &["tenant", "resume", "acme"],
+    &["tenant", "end-sessions", "acme"],
     &["tenant", "delete", "acme", "--confirm", "acme"],
     &["keys", "create", "acme", "--purpose", "login"],
     &["keys", "list", "acme"],
@@ -122,7 +124,7 @@ const CALLS: [&[&str]; 16] = [
 #[test]
 fn the_help_of_every_command_has_an_example_of_it() {
     let folder = Folder::new();
-    for command in &COMMANDS[..17] {
+    for command in &COMMANDS[..18] {
         let help = folder.run(&[*command, &["--help"]].concat()).well();
         let example = format!("\n  vestibule {}", command.join(" "));
         assert!(help.contains("Example") && help.contains(&example), "{help}");

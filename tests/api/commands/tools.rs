@@ -103,7 +103,7 @@ fn the_help_reads_well() {
       init          Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
       serve         Serve the API by the configuration, until SIGTERM or Ctrl-C
       operator      Make, list and revoke operators: who runs Vestibule
-      tenant        Make tenants, set, suspend, resume and delete them
+      tenant        Make tenants, set, suspend, resume and delete them, end their sessions
       keys          Make, list and revoke tenant keys: what a tenant's apps and backends show
       signing-keys  List, rotate and retire a tenant's signing keys: what its access tokens are signed with
       user          Let a tenant's users in from a file, or write them to one

@@ -215,7 +215,8 @@ impl World {
                         app.act(acme, CUSTOMERS, &customer, "suspend").await.expect(200);
                     }
                     "listCustomerUsers" => self.second_user(acme, &customer).await,
-                    "listUserSessions" | "listUserDevices" => drop(self.open_on(acme, &email, &device).await),
+                    "listUserDevices" => drop(self.open_on(acme, &email, "device-2").await),
+                    "listUserSessions" => drop(self.open_on(acme, &email, &device).await),
                     "getSessionOperation" => operation_id = self.operation(acme).await,
                     _ => (),
                 }
