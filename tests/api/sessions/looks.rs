@@ -28,7 +28,7 @@ async fn a_session_is_shown_with_exactly_the_documented_fields() {
                 "clientIp": "127.0.0.1", "clientPlatform": "mobile", "userAgent": "test-agent/1",
                 "createdAt": START.to_string(),
             },
-            "lastRefreshedAt": null,
+            "lastClientIp": null, "lastRefreshedAt": null,
             "sessionIdleExpiresAt": START.plus_seconds(30 * 60).to_string(),
             "sessionExpiresAt": START.plus_seconds(12 * 3600).to_string(),
             "endedAt": null, "endReason": null, "current": true,
