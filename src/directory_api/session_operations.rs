@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tracing::warn;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -50,25 +50,37 @@ struct EndMatchingSessions {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct MatchingSessions {
-    #[schema(max_length = 64)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 64, nullable = false)]
     user_id: Option<String>,
-    #[schema(max_length = 64)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 64, nullable = false)]
     customer_id: Option<String>,
-    #[schema(max_length = 256)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 256, nullable = false)]
     device_id: Option<String>,
-    #[schema(max_length = 256)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 256, nullable = false)]
     platform: Option<String>,
     /// The decided address of the login.
-    #[schema(max_length = 45)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 45, nullable = false)]
     address: Option<String>,
     /// Opened at this instant or later.
-    #[schema(format = DateTime)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(format = DateTime, nullable = false)]
     created_after: Option<String>,
     /// Opened before this instant.
-    #[schema(format = DateTime)]
+    #[serde(default, deserialize_with = "given")]
+    #[schema(format = DateTime, nullable = false)]
     created_before: Option<String>,
     /// `live`, which it is when left out: what has ended does not end again.
     state: Option<String>,
+}
+
+/// Reads a field that is there: null would be a condition less than was meant.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 impl EndMatchingSessions {

@@ -58,6 +58,12 @@ impl InCommon {
     /// Reads it; `at` is where in the request it stands, with a dot behind it.
     pub(super) fn read(&self, at: &str, fields: &mut Fields) -> SessionFilter {
         let named = |name: &str| format!("{at}{name}");
+        // Empty would be a condition less than was meant, and more sessions would be found, or end.
+        for (name, text) in [("deviceId", &self.device_id), ("platform", &self.platform)] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                fields.wrong(&named(name), "must not be empty; leave it out where it does not matter");
+            }
+        }
         SessionFilter {
             user: fields.id(&named("userId"), self.user_id.as_deref(), UserId::parse),
             customer: fields.id(&named("customerId"), self.customer_id.as_deref(), CustomerId::parse),

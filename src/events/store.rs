@@ -226,7 +226,7 @@ pub fn find_ending_of_all(
 ) -> Statement {
     Statement::new(concat!(
         step_columns!(),
-        "where tenant_id = $1 and ends is not null and occurred_at = $2 and ends_until = $2 \
+        "where tenant_id = $1 and ends is not null and occurred_at = $2 and ends_until >= $2 \
          and (ends = 'tenant' or (ends = 'customer' and customer_id = $3) or (ends = 'user' and user_id = $4)) \
          order by id limit 1"
     ))

@@ -130,13 +130,13 @@ pub fn suspend(tenant: &TenantId, now: Timestamp) -> Statement {
     .must_change("tenant")
 }
 
-/// Ends all sessions of a tenant. Refused ("tenant") when it is deleted.
+/// Ends all sessions of a tenant; what had ended them before stays while it lets nobody in. Refused ("tenant") when it is deleted.
 #[must_use]
 pub fn end_sessions(tenant: &TenantId, reason: &str, now: Timestamp) -> Statement {
     Statement::new(
         "update tenants set \
-         sessions_end_reason = case when sessions_not_before > $2 then sessions_end_reason else $3 end, \
-         sessions_not_before = case when sessions_not_before > $2 then sessions_not_before else $2 end \
+         sessions_end_reason = case when sessions_not_before > $2 or (status <> 'active' and sessions_not_before is not null) then sessions_end_reason else $3 end, \
+         sessions_not_before = case when sessions_not_before > $2 or (status <> 'active' and sessions_not_before is not null) then sessions_not_before else $2 end \
          where id = $1 and slug <> 'system' and status <> 'deleted' returning id",
     )
     .bind(tenant)

@@ -19,7 +19,7 @@ const CHECKS = [
   "unsupported_method",
   "allow_header_conformance",
 ];
-const DIRECTORY_TAGS = ["Registration", "Customers", "Users", "Credentials", "Events", "Tokens"];
+const DIRECTORY_TAGS = ["Registration", "Customers", "Users", "Credentials", "Events", "Tokens", "Sessions"];
 const of = (option, values) => values.flatMap((value) => [option, value]);
 
 /** Lets schemathesis loose on a document for some seconds. */
@@ -70,7 +70,8 @@ await fuzz({
   values: staff,
   seconds: 25,
   authorization: `Bearer ${staff.STAFF_TOKEN}`,
-  operations: of("--include-tag", DIRECTORY_TAGS),
+  // Which would end the session that asks.
+  operations: [...of("--include-tag", DIRECTORY_TAGS), "--exclude-operation-id", "endMatchingSessions"],
 });
 await fuzz({
   name: "the directory, by the backend",
@@ -91,6 +92,12 @@ await fuzz({
   operations: [],
 });
 
+// What is asked here with nothing that it could be answered 200 for: the session that asks would end, the token is used
+// up, the device or session is one of many, or the answer is waited for. tests/api/documents/examples.rs has each
+// answered 200.
+const REFUSED_HERE =
+  /^(endSessions|refreshSession|changeDevice|forgetDevice|changeUserDevice|forgetUserDevice|listUserDevices|listUserSessionEvents|getUserSession|endUserSession|getSessionOperation|getRevocations)/;
+
 // A run in which every call was refused would prove nothing: the servers count what they answered.
 async function answered(operator, document) {
   const metrics = await (await fetch(`${operator}/metrics`)).text();
@@ -103,10 +110,10 @@ async function answered(operator, document) {
   }
   const { paths } = await (await fetch(document)).json();
   for (const [path, methods] of Object.entries(paths)) {
-    for (const method of Object.keys(methods)) {
+    for (const [method, { operationId }] of Object.entries(methods)) {
       const operation = `${method.toUpperCase()} ${path}`;
       console.log(operation, JSON.stringify(answers[operation] ?? {}));
-      if (!answers[operation]?.[200]) {
+      if (!answers[operation]?.[200] && !REFUSED_HERE.test(operationId)) {
         console.log(`${operation} was never answered with 200`);
         process.exitCode = 1;
       }

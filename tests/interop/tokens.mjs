@@ -21,6 +21,9 @@ real.session = await login(process.env.REAL, "admin/organization", "acme", JSON.
 const encode = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
 const decode = (part) => JSON.parse(Buffer.from(part, "base64url").toString());
 
+// Verifiers are waited for: a connection that is kept may be closed by then.
+const ONCE = { connection: "close" };
+
 /** What must be refused of this token, and by which words each library says so. */
 async function forgeries(token, issuer, other) {
   const [head, claims, signature] = token.split(".");
@@ -28,7 +31,7 @@ async function forgeries(token, issuer, other) {
   const changed = (changes) => encode({ ...decode(claims), ...changes });
   const flipped = Buffer.from(signature, "base64url");
   flipped[10] ^= 1;
-  const { keys } = await (await fetch(`${issuer}/.well-known/jwks.json`)).json();
+  const { keys } = await (await fetch(`${issuer}/.well-known/jwks.json`, { headers: ONCE })).json();
   const pem = createPublicKey({ key: keys[0], format: "jwk" }).export({ type: "spki", format: "pem" });
   const confused = `${encode({ ...header, alg: "HS256" })}.${claims}`;
   const hmac = createHmac("sha256", pem).update(confused).digest("base64url");
@@ -85,7 +88,7 @@ for (const verifier of Object.keys(VERIFIERS)) {
 const operator = async (method, path, body) => {
   const headers = { authorization: `Bearer ${process.env.REAL_OPERATOR_TOKEN}`, "content-type": "application/json" };
   const url = `${process.env.REAL_OPERATOR}/operator/v1/tenants/acme/signing-keys${path}`;
-  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  const answer = await fetch(url, { method, headers: { ...headers, ...ONCE }, body: body && JSON.stringify(body) });
   const text = await answer.text();
   assert.equal(answer.status, 200, text);
   return JSON.parse(text).data;

@@ -8,8 +8,8 @@ use crate::ids::TenantId;
 pub const LOOKED_THROUGH: i64 = 10_000;
 
 /// What ended sessions of the tenant since an instant, after a position, `most` at most, in their order. Each row, and
-/// there is one at least, has the `head` and, while events of the tenant wait for their numbers, since when the first
-/// of them does (`waiting_since`).
+/// there is one at least, has the `head` and, while events of the tenant that ended something wait for their numbers,
+/// since when the first of them does (`waiting_since`).
 ///
 /// Among the first thousand without a number: where there are more the sealer is stuck, and behind the thousandth are
 /// none older than it.
@@ -18,9 +18,9 @@ pub fn find(tenant: &TenantId, after: i64, since: Timestamp, most: u32) -> State
     Statement::new(
         "select coalesce(h.position, 0) as head, \
          (select min(w.occurred_at) from \
-          (select tenant_id, occurred_at, row_number() over (order by id) as number from events \
+          (select tenant_id, occurred_at, ends, row_number() over (order by id) as number from events \
            where position is null order by id limit 1000) as w \
-          where w.tenant_id = $1 or w.number = 1000) as waiting_since, e.* \
+          where w.tenant_id = $1 and w.ends is not null or w.number = 1000) as waiting_since, e.* \
          from tenants t left join event_heads h on h.tenant_id = t.id left join \
          (select position, name, reason, details, ends, ends_until, ends_not, user_id, customer_id, session_id \
           from events where tenant_id = $1 and ends is not null and position > $2 and position <= $3 \

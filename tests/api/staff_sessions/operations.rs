@@ -248,9 +248,18 @@ async fn R047_a_filter_that_is_empty_or_none_ends_nothing() {
     for (body, fields) in [
         (json!({ "filter": {} }), vec!["filter"]),
         (json!({ "filter": { "state": "live" } }), vec!["filter"]),
-        (json!({ "filter": { "deviceId": "" } }), vec!["filter"]),
-        (json!({ "filter": { "deviceId": null } }), vec!["filter"]),
-        (json!({ "filter": { "platform": "  " } }), vec!["filter"]),
+        (json!({ "filter": { "deviceId": "" } }), vec!["filter.deviceId"]),
+        (json!({ "filter": { "deviceId": null } }), vec!["filter.deviceId"]),
+        (json!({ "filter": { "platform": "  " } }), vec!["filter.platform"]),
+        // Beside what is a condition, too.
+        (
+            json!({ "filter": { "deviceId": "", "createdAfter": "2026-03-01T00:00:00Z" } }),
+            vec!["filter.deviceId"],
+        ),
+        (
+            json!({ "filter": { "userId": null, "createdAfter": "2026-03-01T00:00:00Z" } }),
+            vec!["filter.userId"],
+        ),
         (json!({ "filter": { "platform": "mobile", "state": "ended" } }), vec!["filter.state"]),
         (json!({ "filter": { "userId": "" } }), vec!["filter.userId"]),
         (json!({ "filter": { "userId": "*" } }), vec!["filter.userId"]),
