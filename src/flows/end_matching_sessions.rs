@@ -16,7 +16,7 @@ use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::{ChangeId, SessionId, SessionOperationId, TenantId, UserId};
 use crate::sessions::EndReason;
 use crate::sessions::operations::{self, Beginner, SessionOperation};
-use crate::sessions::search::{LOOKED_AT, SessionFilter, SessionState, store as search};
+use crate::sessions::search::{LOOKED_AT, LOOKED_AT_ONCE, SessionFilter, SessionState, store as search};
 use crate::users;
 
 use super::Deed;
@@ -24,8 +24,8 @@ use super::Deed;
 /// Sessions that end in one change.
 const SLICE: i64 = 100;
 
-/// Slices that a count looks at: 100,000 rows.
-const COUNTED_SLICES: i64 = 20;
+/// A count looks at so many sessions at most.
+const COUNTED: i64 = 100_000;
 
 /// Operations that nobody has moved for so long, in milliseconds, are nobody's: whoever was at it is gone.
 const IDLE_MILLIS: i64 = 5_000;
@@ -51,11 +51,12 @@ pub async fn count_matching_sessions(
     let filter = SessionFilter { state: Some(SessionState::Live), ..filter.clone() };
     let (mut after, until) = filter.range();
     let mut number = 0;
-    for _ in 0..COUNTED_SLICES {
-        let end = db.list(search::find_end_of_slice(tenant, &filter, (&after, &until))).await?;
+    for _ in 0..COUNTED / LOOKED_AT_ONCE {
+        let end =
+            db.list(search::find_end_of_slice(tenant, &filter, (&after, &until), LOOKED_AT_ONCE)).await?;
         let end = end.first().map(|row| row.text("id")).transpose()?;
         let last = end.as_ref().unwrap_or(&until);
-        let counted = db.list(search::count(tenant, &filter, (&after, last), now)).await?;
+        let counted = db.list(search::count(tenant, &filter, (&after, last), LOOKED_AT_ONCE, now)).await?;
         number += counted.first().map_or(Ok(0), |row| row.int("matched"))?;
         match end {
             Some(end) => after = end,
@@ -153,26 +154,37 @@ async fn next_step(
     now: Timestamp,
 ) -> Result<Change, Error> {
     let (filter, until) = (&operation.filter, operation.last());
-    let between = (operation.after.as_str(), until.as_str());
-    let end = db.list(search::find_end_of_slice(tenant, filter, between)).await?;
-    let end = end.first().map(|row| row.text("id")).transpose()?;
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let mut after = operation.after.clone();
+    let end = loop {
+        let end = search::find_end_of_slice(tenant, filter, (&after, &until), LOOKED_AT_ONCE);
+        let end = db.list(end).await?.first().map(|row| row.text("id")).transpose()?;
+        let between = (after.as_str(), end.as_ref().unwrap_or(&until).as_str());
+        let most = SLICE - i64::try_from(found.len()).unwrap_or(SLICE);
+        for row in db.list(search::find_some(tenant, filter, between, (LOOKED_AT_ONCE, most), now)).await? {
+            found.push((SessionId::from_stored(row.text("id")?), UserId::from_stored(row.text("user_id")?)));
+        }
+        looked_at += LOOKED_AT_ONCE;
+        match end {
+            Some(end) if is_full(&found) || looked_at >= LOOKED_AT => break Some(end),
+            Some(end) => after = end,
+            None => break None,
+        }
+    };
     let last = end.as_ref().unwrap_or(&until);
-    let between = (operation.after.as_str(), last.as_str());
-    let rows = db.list(search::find_some(tenant, filter, between, SLICE, now)).await?;
-    let mut found = Vec::new();
-    for row in &rows {
-        found.push((SessionId::from_stored(row.text("id")?), UserId::from_stored(row.text("user_id")?)));
-    }
     // One that is full ends with its last session; there may be more behind it.
-    let full = i64::try_from(found.len()).is_ok_and(|number| number == SLICE);
     Ok(match found.last() {
-        Some((id, _)) if full => slice(tenant, operation, &found, id.as_str(), now),
+        Some((id, _)) if is_full(&found) => slice(tenant, operation, &found, id.as_str(), now),
         None if end.is_none() && operation.passed_at.is_none() => {
             operations::store::note_passed(tenant, operation, now).into()
         }
         None if end.is_none() => finish(tenant, operation, now),
         _ => slice(tenant, operation, &found, last, now),
     })
+}
+
+fn is_full(found: &[(SessionId, UserId)]) -> bool {
+    i64::try_from(found.len()).is_ok_and(|number| number >= SLICE)
 }
 
 /// Ends these sessions, as far as they still live, and has the operation look on behind the id `last`.
@@ -228,5 +240,3 @@ fn finish(tenant: &TenantId, operation: &SessionOperation, now: Timestamp) -> Ch
         .with(operations::store::finish(tenant, operation, now))
         .with(events::store::insert(tenant, &event, now))
 }
-
-const _: () = assert!(LOOKED_AT >= SLICE);

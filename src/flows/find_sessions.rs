@@ -4,16 +4,13 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError, Row};
 use crate::error::Error;
 use crate::ids::{SessionId, UserId};
-use crate::sessions::Session;
 use crate::sessions::search::store::{find, find_end_of_page, list};
-use crate::sessions::search::{SessionFilter, SessionState};
+use crate::sessions::search::{LOOKED_AT, LOOKED_AT_ONCE, SessionFilter, SessionState};
+use crate::sessions::{EndReason, Session};
 use crate::tenants::Tenant;
 use crate::users::User;
 
 use super::Page;
-
-/// Rows that are read at a time where only the reading tells whether they fit: what no row says the end of.
-const READ_AT_ONCE: usize = 1_000;
 
 /// A session with its user.
 #[derive(Debug)]
@@ -32,6 +29,10 @@ impl FoundSession {
         Ok(Self { session, user, ending })
     }
 
+    fn ended_for(&self, reason: EndReason) -> bool {
+        self.ending.as_ref().is_some_and(|(_, why)| why == reason.as_str())
+    }
+
     #[must_use]
     pub const fn state(&self) -> SessionState {
         if self.ending.is_some() { SessionState::Ended } else { SessionState::Live }
@@ -39,7 +40,7 @@ impl FoundSession {
 }
 
 /// The sessions before an id (without one: from the newest on) who fit, `size` at most. Where few fit, a page may hold
-/// fewer, or none, and yet not be the last: it looks at 5,000 rows at most.
+/// fewer, or none, and yet not be the last: it looks at 5,000 sessions at most.
 pub async fn find_sessions(
     db: &Database,
     tenant: &Tenant,
@@ -49,39 +50,38 @@ pub async fn find_sessions(
     now: Timestamp,
 ) -> Result<Page<FoundSession>, Error> {
     let (from, newest) = filter.range();
-    let before = before.unwrap_or(newest);
-    // Its end is found first, so that what is opened meanwhile moves nothing.
-    let end = if filter.look_at_each() {
-        let end = db.list(find_end_of_page(&tenant.id, filter, (&from, &before))).await?;
-        end.first().map(|row| row.text("id")).transpose()?
-    } else {
-        None
-    };
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let mut before = before.unwrap_or(newest);
     // One more than is shown tells whether there are more.
-    let most = if filter.end_reason.is_some() { READ_AT_ONCE.max(size + 1) } else { size + 1 };
-    let limit = i64::try_from(most).unwrap_or(i64::MAX);
-    let between = (end.as_deref().unwrap_or(&from), before.as_str());
-    let rows = db.list(list(&tenant.id, filter, between, limit, now)).await?;
-    let mut items = Vec::new();
-    for row in &rows {
-        let found = FoundSession::from_row(row, tenant, now)?;
-        let wanted = filter
-            .end_reason
-            .is_none_or(|wanted| found.ending.as_ref().is_some_and(|(_, reason)| reason == wanted.as_str()));
-        if wanted {
-            items.push(found);
+    let enough = i64::from(size) + 1;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let at_once = if filter.look_at_each() { LOOKED_AT_ONCE } else { enough };
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    loop {
+        // Where the look ends is found first, so that what is opened meanwhile moves nothing.
+        let end = if filter.look_at_each() {
+            let end = db.list(find_end_of_page(&tenant.id, filter, (&from, &before), at_once)).await?;
+            end.first().map(|row| row.text("id")).transpose()?
+        } else {
+            None
+        };
+        let between = (end.as_deref().unwrap_or(&from), before.as_str());
+        for row in db.list(list(&tenant.id, filter, between, at_once, now)).await? {
+            let found = FoundSession::from_row(&row, tenant, now)?;
+            if filter.end_reason.is_none_or(|reason| found.ended_for(reason)) {
+                items.push(found);
+            }
+        }
+        looked_at += at_once;
+        if items.len() > size {
+            items.truncate(size);
+            let next = items.last().map(|found| found.session.id.to_string());
+            return Ok(Page { items, next });
+        }
+        match end {
+            Some(end) if looked_at < LOOKED_AT => before = end,
+            next => return Ok(Page { items, next }),
         }
     }
-    let next = if items.len() > size {
-        items.truncate(size);
-        items.last().map(|found| found.session.id.to_string())
-    } else if rows.len() == most {
-        rows.last().map(|row| row.text("id")).transpose()?
-    } else {
-        end
-    };
-    Ok(Page { items, next })
 }
 
 /// One of a user's sessions, whatever its family; another's is absent.

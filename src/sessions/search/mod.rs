@@ -12,8 +12,11 @@ use crate::tenants::Family;
 
 use super::EndReason;
 
-/// A page of a list, and a slice of what ends many, looks at so many rows at most. [`store`] has it in its texts.
+/// A page of a list, and a slice of what ends many, looks at so many sessions at most.
 pub const LOOKED_AT: i64 = 5_000;
+
+/// And at so many at a time, so that it stops soon where it finds enough.
+pub const LOOKED_AT_ONCE: i64 = 500;
 
 /// No session's id, and after all of them (RFC 9562 §5.10).
 const AFTER_ALL: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";

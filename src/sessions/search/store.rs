@@ -1,7 +1,10 @@
 //! The SQL that finds sessions, in the order of their ids, by the index that fits what is searched by.
 //!
+//! First come the ids of the next so many by that index alone, then what is asked of each. Both engines see by it that
+//! the rest is about a few rows: neither reads all that a tenant has, whatever it believes of what is in the tables.
+//!
 //! In all texts `$1` is the tenant, `$2` and `$3` are the ids between which they are, `$4` is what the index is asked
-//! for.
+//! for, `$5` how many are looked at.
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
@@ -13,13 +16,56 @@ use crate::users::store::user_columns;
 
 use super::{SessionFilter, SessionState};
 
-/// From `$2` on and before `$3` for whoever reads `backwards`; after `$2` and up to `$3` for what goes `forwards`.
-macro_rules! between {
-    ($table:literal, backwards) => {
-        concat!($table, ".tenant_id = $1 and ", $table, ".id >= $2 and ", $table, ".id < $3")
+/// What an index is asked for.
+macro_rules! all {
+    () => {
+        "cast($4 as text) is null"
     };
-    ($table:literal, forwards) => {
-        concat!($table, ".tenant_id = $1 and ", $table, ".id > $2 and ", $table, ".id <= $3")
+}
+macro_rules! of_user {
+    () => {
+        "k.user_id = $4"
+    };
+}
+macro_rules! open_of_user {
+    () => {
+        "k.user_id = $4 and k.ended_at is null"
+    };
+}
+macro_rules! of_customer {
+    () => {
+        "k.customer_id = $4"
+    };
+}
+macro_rules! on_device {
+    () => {
+        "k.device_id = $4"
+    };
+}
+macro_rules! from_address {
+    () => {
+        "k.client_ip = $4"
+    };
+}
+
+/// Backwards for whoever reads: from `$2` on and before `$3`.
+macro_rules! backwards {
+    ($source:ident) => {
+        concat!(
+            "select k.tenant_id, k.id from sessions k where k.tenant_id = $1 and k.id >= $2 and k.id < $3 and ",
+            $source!(),
+            " order by k.id desc limit "
+        )
+    };
+}
+/// Forwards for what goes through them: after `$2` and up to `$3`.
+macro_rules! forwards {
+    ($source:ident) => {
+        concat!(
+            "select k.tenant_id, k.id from sessions k where k.tenant_id = $1 and k.id > $2 and k.id <= $3 and ",
+            $source!(),
+            " order by k.id limit "
+        )
     };
 }
 
@@ -32,79 +78,28 @@ macro_rules! all_above {
     };
 }
 
-/// Where sessions are taken from: their `rows` with what their life depends on, their ids alone, or the `id` by which
-/// they are in order.
-///
-/// SQLite takes a cross join to say in which order it is to look: it has found the sessions in the order of their ids
-/// before all else.
-macro_rules! all {
-    (rows, $order:ident) => {
-        concat!(
-            "sessions s cross join ",
-            all_above!(),
-            " and cast($4 as text) is null and ",
-            between!("s", $order)
-        )
-    };
-    (ids, $order:ident) => {
-        concat!("sessions s where cast($4 as text) is null and ", between!("s", $order))
-    };
-    (id) => {
-        "s.id"
-    };
-}
-/// By an index with a key. Of `k` nothing is asked that the index does not have: so SQLite, which knows nothing of what
-/// is in its tables, takes it and not the primary key, by which it would read all that a tenant has.
-macro_rules! keyed {
-    (rows, $order:ident, $key:literal) => {
-        concat!(
-            "sessions k cross join sessions s cross join ",
-            all_above!(),
-            " and s.tenant_id = k.tenant_id and s.id = k.id and ",
-            $key,
-            " and ",
-            between!("k", $order)
-        )
-    };
-    (ids, $order:ident, $key:literal) => {
-        concat!("sessions k where ", $key, " and ", between!("k", $order))
-    };
-    (id, $key:literal) => {
-        "k.id"
-    };
-}
-macro_rules! of_user {
-    ($($what:ident),+) => { keyed!($($what),+, "k.user_id = $4") };
-}
-macro_rules! open_of_user {
-    ($($what:ident),+) => { keyed!($($what),+, "k.user_id = $4 and k.ended_at is null") };
-}
-macro_rules! of_customer {
-    ($($what:ident),+) => { keyed!($($what),+, "k.customer_id = $4") };
-}
-macro_rules! on_device {
-    ($($what:ident),+) => { keyed!($($what),+, "k.device_id = $4") };
-}
-macro_rules! from_address {
-    ($($what:ident),+) => { keyed!($($what),+, "k.client_ip = $4") };
-}
-
-/// Everything that is searched by, whatever the index had of it.
+/// Those of the ids that fit in everything that is searched by, whatever the index had of it. SQLite takes a cross join
+/// to say in which order it is to look.
 macro_rules! that_fit {
-    () => {
+    ($order:ident, $source:ident) => {
         concat!(
-            " and (cast($5 as text) is null or s.user_id = $5) \
-             and (cast($6 as text) is null or s.customer_id = $6) \
-             and (cast($7 as text) is null or s.device_id = $7) \
-             and (cast($8 as text) is null or s.platform = $8) \
-             and (cast($9 as text) is null or s.client_ip = $9) \
-             and (cast($10 as text) is null or s.family = $10) \
-             and (cast($11 as text) is null or s.ended_at is null or s.end_reason = $11) \
-             and (cast($12 as text) is null or $12 <> 'live' or s.ended_at is null) \
-             and case when cast($12 as text) is null then true when $12 = 'live' then ",
-            session_lives!("$13"),
+            "(",
+            $order!($source),
+            "$5) ids cross join sessions s cross join ",
+            all_above!(),
+            " and s.tenant_id = ids.tenant_id and s.id = ids.id \
+             and (cast($6 as text) is null or s.user_id = $6) \
+             and (cast($7 as text) is null or s.customer_id = $7) \
+             and (cast($8 as text) is null or s.device_id = $8) \
+             and (cast($9 as text) is null or s.platform = $9) \
+             and (cast($10 as text) is null or s.client_ip = $10) \
+             and (cast($11 as text) is null or s.family = $11) \
+             and (cast($12 as text) is null or s.ended_at is null or s.end_reason = $12) \
+             and (cast($13 as text) is null or $13 <> 'live' or s.ended_at is null) \
+             and case when cast($13 as text) is null then true when $13 = 'live' then ",
+            session_lives!("$14"),
             " else (",
-            session_lives!("$13"),
+            session_lives!("$14"),
             ") is not true end"
         )
     };
@@ -113,60 +108,38 @@ macro_rules! that_fit {
 macro_rules! page {
     ($source:ident) => {
         concat!(
-            "select s.id as id, ",
+            "select ",
             session_columns!(),
             ", ",
             user_columns!(),
             " from ",
-            $source!(rows, backwards),
-            that_fit!(),
-            " order by ",
-            $source!(id),
-            " desc limit $14"
+            that_fit!(backwards, $source),
+            " order by s.id desc"
         )
     };
 }
 macro_rules! end_of_page {
     ($source:ident) => {
-        concat!(
-            "select ",
-            $source!(id),
-            " as id from ",
-            $source!(ids, backwards),
-            " order by ",
-            $source!(id),
-            " desc limit 1 offset 4999"
-        )
+        concat!(backwards!($source), "1 offset $5")
     };
 }
 macro_rules! slice {
     ($source:ident) => {
         concat!(
             "select s.id as id, s.user_id as user_id from ",
-            $source!(rows, forwards),
-            that_fit!(),
-            " order by ",
-            $source!(id),
-            " limit $14"
+            that_fit!(forwards, $source),
+            " order by s.id limit $15"
         )
     };
 }
 macro_rules! end_of_slice {
     ($source:ident) => {
-        concat!(
-            "select ",
-            $source!(id),
-            " as id from ",
-            $source!(ids, forwards),
-            " order by ",
-            $source!(id),
-            " limit 1 offset 4999"
-        )
+        concat!(forwards!($source), "1 offset $5")
     };
 }
 macro_rules! count {
     ($source:ident) => {
-        concat!("select count(*) as matched from ", $source!(rows, forwards), that_fit!())
+        concat!("select count(*) as matched from ", that_fit!(forwards, $source))
     };
 }
 
@@ -186,16 +159,17 @@ macro_rules! by_index {
     };
 }
 
-/// Binds `$1` to `$4`.
+/// Binds `$1` to `$5`.
 fn within(
     (sql, key): (&'static str, Option<&str>),
     tenant: &TenantId,
     (first, last): (&str, &str),
+    number: i64,
 ) -> Statement {
-    Statement::new(sql).bind(tenant).bind(first).bind(last).bind(key)
+    Statement::new(sql).bind(tenant).bind(first).bind(last).bind(key).bind(number)
 }
 
-/// Binds `$5` to `$13`.
+/// Binds `$6` to `$14`.
 fn that_fit(statement: Statement, filter: &SessionFilter, now: Timestamp) -> Statement {
     statement
         .bind(filter.user.as_ref().map(UserId::as_str))
@@ -209,61 +183,71 @@ fn that_fit(statement: Statement, filter: &SessionFilter, now: Timestamp) -> Sta
         .bind(now)
 }
 
-/// Sessions with their users, the newest first, of those who fit from the id `from` on and before the id `before`. Of
-/// those whose end no row has yet, all fit whatever `end_reason` says.
+/// Of the first `number` sessions from the id `from` on and before the id `before`, the newest first, those who fit, with
+/// their users. Of those whose end no row has yet, all fit whatever `end_reason` says.
 #[must_use]
 pub fn list(
     tenant: &TenantId,
     filter: &SessionFilter,
-    (from, before): (&str, &str),
-    limit: i64,
+    between: (&str, &str),
+    number: i64,
     now: Timestamp,
 ) -> Statement {
-    let statement = within(by_index!(page, filter), tenant, (from, before));
-    that_fit(statement, filter, now).bind(limit)
+    that_fit(within(by_index!(page, filter), tenant, between, number), filter, now)
 }
 
-/// The id of the last row that a page may look at ([`super::LOOKED_AT`]); none where the list ends before.
+/// The `id` of the last of so many; none where there are fewer.
 #[must_use]
-pub fn find_end_of_page(tenant: &TenantId, filter: &SessionFilter, between: (&str, &str)) -> Statement {
-    within(by_index!(end_of_page, filter), tenant, between)
+pub fn find_end_of_page(
+    tenant: &TenantId,
+    filter: &SessionFilter,
+    between: (&str, &str),
+    number: i64,
+) -> Statement {
+    within(by_index!(end_of_page, filter), tenant, between, number - 1)
 }
 
-/// Sessions that fit, the oldest first, after the id `after` and up to the id `last`: their ids and users.
+/// Of the first `number` sessions after the id `after` and up to the id `last`, the oldest first, those that fit, `most`
+/// at most: their ids and users.
 #[must_use]
 pub fn find_some(
     tenant: &TenantId,
     filter: &SessionFilter,
-    (after, last): (&str, &str),
-    limit: i64,
+    between: (&str, &str),
+    (number, most): (i64, i64),
     now: Timestamp,
 ) -> Statement {
-    let statement = within(by_index!(slice, filter), tenant, (after, last));
-    that_fit(statement, filter, now).bind(limit)
+    that_fit(within(by_index!(slice, filter), tenant, between, number), filter, now).bind(most)
 }
 
-/// The id of the last row that a slice may look at ([`super::LOOKED_AT`]); none where there are no more.
+/// The `id` of the last of so many; none where there are fewer.
 #[must_use]
-pub fn find_end_of_slice(tenant: &TenantId, filter: &SessionFilter, between: (&str, &str)) -> Statement {
-    within(by_index!(end_of_slice, filter), tenant, between)
+pub fn find_end_of_slice(
+    tenant: &TenantId,
+    filter: &SessionFilter,
+    between: (&str, &str),
+    number: i64,
+) -> Statement {
+    within(by_index!(end_of_slice, filter), tenant, between, number - 1)
 }
 
-/// How many fit after the id `after` and up to the id `last`.
+/// How many fit of the first `number` after the id `after` and up to the id `last`.
 #[must_use]
 pub fn count(
     tenant: &TenantId,
     filter: &SessionFilter,
-    (after, last): (&str, &str),
+    between: (&str, &str),
+    number: i64,
     now: Timestamp,
 ) -> Statement {
-    that_fit(within(by_index!(count, filter), tenant, (after, last)), filter, now)
+    that_fit(within(by_index!(count, filter), tenant, between, number), filter, now)
 }
 
 /// One session of a user's, whatever its family, with the user.
 #[must_use]
 pub fn find(tenant: &TenantId, user: &UserId, session: &SessionId) -> Statement {
     Statement::new(concat!(
-        "select s.id as id, ",
+        "select ",
         session_columns!(),
         ", ",
         user_columns!(),

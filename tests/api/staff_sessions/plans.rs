@@ -34,6 +34,10 @@ pub async fn fill(app: &TestApp, tenant: &TestTenant, number: i64) {
         tenant.id
     ))
     .await;
+    if !app.database.is_sqlite() {
+        // As PostgreSQL does by itself before long.
+        app.script("analyze").await;
+    }
     app.clock.advance(number + 1);
 }
 
@@ -62,7 +66,7 @@ async fn reads_by_what_fits(app: &TestApp, acme: &TestTenant) {
     let half = START.plus_millis(30_000);
     for (filter, indexes) in [
         (none(), vec![primary]),
-        (SessionFilter { state: live, ..none() }, vec![primary, "sessions_open "]),
+        (SessionFilter { state: live, ..none() }, vec![primary]),
         (SessionFilter { platform: rare.clone(), ..none() }, vec![primary]),
         (SessionFilter { created_before: Some(half), ..none() }, vec![primary]),
         (SessionFilter { user: user.clone(), ..none() }, vec!["sessions_by_user"]),
@@ -72,37 +76,21 @@ async fn reads_by_what_fits(app: &TestApp, acme: &TestTenant) {
         (SessionFilter { address, ..none() }, vec!["sessions_by_address"]),
     ] {
         let (from, before) = filter.range();
-        let end = store::find_end_of_page(&acme.id, &filter, (&from, &before));
-        let end = app.database.list(end).await.unwrap().first().map(|row| row.text("id").unwrap());
-        let first = end.filter(|_| filter.look_at_each()).unwrap_or_else(|| from.clone());
-        let slice_end = async |after: &str| {
-            let end = store::find_end_of_slice(&acme.id, &filter, (after, &before));
-            let end = app.database.list(end).await.unwrap().first().map(|row| row.text("id").unwrap());
-            end.unwrap_or_else(|| before.clone())
-        };
         let middle = SessionId::before(half).as_str().to_owned();
-        let last = slice_end(&middle).await;
         let (now, tenant) = (app.clock.now(), &acme.id);
         for (what, statement) in [
-            ("page", store::list(tenant, &filter, (&first, &before), 51, now)),
-            ("next page", store::list(tenant, &filter, (&first, &middle), 51, now)),
-            ("end", store::find_end_of_page(tenant, &filter, (&from, &before))),
-            ("slice", store::find_some(tenant, &filter, (&middle, &last), 100, now)),
-            ("count", store::count(tenant, &filter, (&middle, &last), now)),
-            ("end of slice", store::find_end_of_slice(tenant, &filter, (&from, &before))),
+            ("page", store::list(tenant, &filter, (&from, &before), 51, now)),
+            ("next page", store::list(tenant, &filter, (&from, &middle), 500, now)),
+            ("end", store::find_end_of_page(tenant, &filter, (&from, &before), 500)),
+            ("slice", store::find_some(tenant, &filter, (&middle, &before), (500, 100), now)),
+            ("end of slice", store::find_end_of_slice(tenant, &filter, (&from, &before), 500)),
+            ("count", store::count(tenant, &filter, (&middle, &before), 500, now)),
         ] {
             let plan = app.database.plan(statement).await.unwrap();
-            let of_sessions: Vec<_> = plan
-                .lines()
-                .filter(|line| line.contains("sessions") || line.contains(" s ") || line.contains("Sort"))
-                .collect();
-            let fits = of_sessions.iter().any(|line| indexes.iter().any(|index| line.contains(index)));
+            let fits = plan.lines().any(|line| indexes.iter().any(|index| line.contains(index)));
             assert!(fits, "{what} by {:?}: {plan}", filter.names());
-            let sorts = plan.contains("Sort") || plan.contains("TEMP B-TREE");
-            let scans = plan.contains("Seq Scan on sessions") || plan.contains("SCAN s");
-            // What is left of a page's rows PostgreSQL may well sort.
-            let may_sort = !app.database.is_sqlite();
-            assert!(!scans && (!sorts || may_sort), "{what} by {:?}: {plan}", filter.names());
+            let scans = ["Seq Scan on sessions", "SCAN s", "SCAN k"];
+            assert!(!scans.iter().any(|scan| plan.contains(scan)), "{what} by {:?}: {plan}", filter.names());
         }
     }
 }
