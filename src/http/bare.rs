@@ -62,7 +62,10 @@ fn description(error: &Error) -> String {
              of a tenant that is active."
                 .to_owned()
         }
-        error => error.data().get("details").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        error => {
+            let details = error.data().get("details").and_then(Value::as_str).map(str::to_owned);
+            details.unwrap_or_else(|| error.to_string())
+        }
     };
     let allowed = |c: char| matches!(c, ' '..='~') && c != '\\';
     text.chars()
