@@ -143,6 +143,12 @@ impl SessionId {
         Self(uuid.to_string())
     }
 
+    /// Behind all ids of sessions, whenever they are opened.
+    #[must_use]
+    pub const fn last() -> &'static str {
+        "g"
+    }
+
     /// Before all ids of sessions that were opened at this instant or later.
     #[must_use]
     pub fn before(at: Timestamp) -> Self {

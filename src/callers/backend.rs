@@ -3,6 +3,8 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
+use secrecy::SecretString;
+
 use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::{Error, TenantProblem};
@@ -20,6 +22,8 @@ pub struct BackendCaller {
     pub tenant: Tenant,
     pub key: TenantKeyId,
     pub client: Client,
+    /// What was shown, as it opens: for what outlasts the request and asks for the key again.
+    pub shown: (String, SecretString),
 }
 
 impl FromRequestParts<SharedApp> for BackendCaller {
@@ -30,12 +34,12 @@ impl FromRequestParts<SharedApp> for BackendCaller {
             return Err(refusal_of_bearer(parts, app).await);
         }
         let client = headers::client(parts, app)?;
-        let (key, secret) = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
-        let (tenant, key) = match authenticate_backend(app, &key, &secret, &client).await {
+        let mut shown = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
+        let (tenant, key) = match authenticate_backend(app, &shown.0, &shown.1, &client).await {
             // As it stands first: a key that was brought along may have any of these characters.
             Err(Error::BackendKey) => {
-                let (key, secret) = headers::form_decoded(&key, &secret).ok_or(Error::BackendKey)?;
-                authenticate_backend(app, &key, &secret, &client).await?
+                shown = headers::form_decoded(&shown.0, &shown.1).ok_or(Error::BackendKey)?;
+                authenticate_backend(app, &shown.0, &shown.1, &client).await?
             }
             found => found?,
         };
@@ -44,7 +48,7 @@ impl FromRequestParts<SharedApp> for BackendCaller {
         {
             return Err(Error::Tenant(TenantProblem::Mismatch));
         }
-        Ok(Self { tenant, key, client })
+        Ok(Self { tenant, key, client, shown })
     }
 }
 

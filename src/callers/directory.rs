@@ -110,7 +110,8 @@ impl<P: Permission> FromRequestParts<SharedApp> for DirectoryCaller<P> {
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
         let permission = PhantomData;
         if headers::is_basic(&parts.headers) {
-            let BackendCaller { tenant, key, client } = BackendCaller::from_request_parts(parts, app).await?;
+            let BackendCaller { tenant, key, client, .. } =
+                BackendCaller::from_request_parts(parts, app).await?;
             return Ok(Self { tenant, by: By::Backend(key), client, permission });
         }
         if headers::bearer(&parts.headers).is_none() {

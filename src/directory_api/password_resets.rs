@@ -99,7 +99,7 @@ pub(super) async fn start_reset(
         errors.push(FieldError::new("validSeconds", problem));
     }
     let (Some(name), true) = (name, errors.is_empty()) else { return Err(Error::Validation(errors)) };
-    let BackendCaller { tenant, key, client } = &caller;
+    let BackendCaller { tenant, key, client, .. } = &caller;
     let deed = Deed { client: Some(client), ..Deed::new(&tenant.id, Actor::Backend(key)) };
     let started = flows::start_reset(&app, tenant, &deed, &name, valid_seconds).await?;
     Ok(Success::new(ResetStarted {

@@ -43,6 +43,30 @@ pub fn insert(tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement
     )
 }
 
+/// Writes an event unless its session has one of its name and reason since an instant: whoever tries again and again
+/// fills no audit log.
+#[must_use]
+pub fn insert_unless_told_since(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    since: Timestamp,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select ",
+            event_parameters!(),
+            " from tenants t where t.id = $1 and not exists (select 1 from events e where e.session_id = $10 \
+             and e.tenant_id = $1 and e.name = $3 and e.reason = $11 and e.occurred_at > $20)",
+        )),
+        tenant,
+        event,
+        now,
+    )
+    .bind(since)
+}
+
 /// Writes an event if the same change has just locked this subject.
 #[must_use]
 pub fn insert_if_locked(

@@ -12,6 +12,7 @@ use crate::ids::CustomerId;
 use crate::password_resets;
 
 use super::Deed;
+use super::end_sessions::end_newer_sessions_of_all;
 use super::records::{TRIES, contended, get_customer, settle};
 
 /// Changes a customer as `edit` does it to the record, and answers the record as it is then. Nothing different is no
@@ -101,6 +102,9 @@ pub(super) fn move_statements(
         ..deed.customer_event(EventName::CustomerStatusChanged, &customer.id)
     };
     let mut statements = vec![customers::store::set_status(deed.tenant, customer, status, now)];
+    if let Some(reason) = status.ends_sessions_as() {
+        statements.extend(end_newer_sessions_of_all(deed.tenant, &event, reason, now));
+    }
     if !status.admits() {
         // A secret that is out would open what a later resumption opens again.
         statements.push(password_resets::store::delete_of_customer(deed.tenant, &customer.id));

@@ -63,6 +63,7 @@ pub async fn end_tenant_sessions(
     };
     let change = Change::new()
         .with(tenants::store::end_sessions(&tenant.id, reason, now))
+        .with_all(end_newer_sessions_of_all(&tenant.id, &event, reason, now))
         .with(events::store::insert(&tenant.id, &event, now));
     match db.apply(change).await {
         Ok(_) => Ok(tenant),
@@ -101,5 +102,26 @@ pub(super) fn end_newer_sessions(
     vec![
         sessions::store::end_newer(tenant, user, but, reason, &change, now),
         events::store::insert_for_ended_sessions(tenant, &each, user, &change, now),
+    ]
+}
+
+/// The same where `event` ends the sessions of the tenant, or of its customer; behind the tenant's or the customer's row.
+pub(super) fn end_newer_sessions_of_all(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    reason: &str,
+    now: Timestamp,
+) -> [Statement; 2] {
+    let change = ChangeId::random();
+    let each = Event {
+        reason: Some(reason),
+        client: event.client,
+        ends: Some(Ends::Session),
+        ..Event::new(EventName::SessionExpired, event.actor)
+    };
+    let opened = (SessionId::before(now).to_string(), SessionId::last());
+    [
+        sessions::store::end_newer_of_all(tenant, event.customer, reason, &change, now),
+        events::store::insert_for_ended_slice(tenant, &each, (&opened.0, opened.1), &change, now),
     ]
 }

@@ -6,8 +6,10 @@ use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError, Statement};
 use crate::error::Error;
 use crate::events::{self, Ends, Event, EventName};
+use crate::sessions::EndReason;
 use crate::tenants::{self, TenantDetails, TenantName, TenantStatus};
 
+use super::end_sessions::end_newer_sessions_of_all;
 use super::get_tenant::is_deleted;
 use super::{Author, get_tenant};
 
@@ -57,8 +59,12 @@ async fn set(
         ends: (to == TenantStatus::Suspended).then_some(Ends::Tenant { until: now }),
         ..author.event(EventName::TenantStatusChanged)
     };
-    let change =
-        Change::new().with(set(&before.id, now)).with(events::store::insert(&before.id, &event, now));
+    let reason = EndReason::TenantSuspended.as_str();
+    let newer = event.ends.map(|_| end_newer_sessions_of_all(&before.id, &event, reason, now));
+    let change = Change::new()
+        .with(set(&before.id, now))
+        .with_all(newer.into_iter().flatten())
+        .with(events::store::insert(&before.id, &event, now));
     match db.apply(change).await {
         Ok(_) | Err(DbError::Refused("tenant")) => (),
         Err(error) => return Err(error.into()),

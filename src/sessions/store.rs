@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{ChangeId, SessionId, TenantId, UserId};
+use crate::ids::{ChangeId, CustomerId, SessionId, TenantId, UserId};
 
 use super::{EndReason, NewSession, Session};
 
@@ -217,6 +217,27 @@ pub fn end_newer(
     .bind(reason.as_str())
     .bind(kept.map_or("", SessionId::as_str))
     .bind(change)
+}
+
+/// The same of all the tenant's users, or of one customer's. Ids bear the instant at which a session opened.
+#[must_use]
+pub fn end_newer_of_all(
+    tenant: &TenantId,
+    customer: Option<&CustomerId>,
+    reason: &str,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update sessions set ended_at = $2, end_reason = $3, change_id = $4 where tenant_id = $1 and id > $5 \
+         and created_at > $2 and ended_at is null and (cast($6 as text) is null or customer_id = $6)",
+    )
+    .bind(tenant)
+    .bind(now)
+    .bind(reason)
+    .bind(change)
+    .bind(&SessionId::before(now))
+    .bind(customer)
 }
 
 /// Ends a user's live sessions on one device. They bear the change's id.

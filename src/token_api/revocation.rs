@@ -33,7 +33,7 @@ pub(super) async fn revoke(
     request: Request,
 ) -> Result<Response<Body>, Error> {
     let token = token(request, &app).await?;
-    let BackendCaller { tenant, key, client } = &caller;
+    let BackendCaller { tenant, key, client, .. } = &caller;
     flows::revoke_token(&app, &tenant.id, key, client, token.expose_secret()).await?;
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

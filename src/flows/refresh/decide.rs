@@ -64,6 +64,15 @@ pub(super) fn decide(
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let refuse = |event, reason| Ok(Decision::Refuse(Refusal { event, reason }));
+    request.client.tenant.see(&found.tenant.id);
+    // Its MAC says whose it is. So whoever holds it learns nothing by bringing it to the wrong door first (R088).
+    if is_replay(request, token, found, now) {
+        // For the event's address, and for an app of the tenant's that is to read the answer; what is wrong with key or
+        // origin changes nothing.
+        let _ = check_key(app, request, found, now);
+        let _ = request.client.origin_is_admitted(found.origin_listed, &app.options.public_url);
+        return Ok(Decision::Replay);
+    }
     open_the_door(app, request, found)?;
     if let Some(reason) = check_key(app, request, found, now)? {
         return refuse(EventName::AuthnRefreshFail, reason);
@@ -79,19 +88,36 @@ pub(super) fn decide(
     if let Some(end) = ends_now(tenant, user, session, found.opening_key, now) {
         return Ok(Decision::End(end));
     }
-    let same_device = session.device_id.is_none() || session.device_id == request.client.device_id;
     if token.generation < current {
-        let repeated = token.generation + 1 == current && in_grace(tenant, session, now) && same_device;
-        return Ok(if repeated { Decision::Repeat } else { Decision::Replay });
+        return Ok(Decision::Repeat);
     }
-    if same_device { Ok(Decision::Advance) } else { refuse(EventName::AuthnRefreshFail, "other_device") }
+    if session.device_id.is_none() || session.device_id == request.client.device_id {
+        Ok(Decision::Advance)
+    } else {
+        refuse(EventName::AuthnRefreshFail, "other_device")
+    }
+}
+
+/// Whether a session that lives is shown a token that was used up: not the latest of these, or that one too late or from
+/// another device. One that comes from no device may be asked which it is.
+fn is_replay(request: &Refresh, token: &RefreshToken, found: &Found, now: Timestamp) -> bool {
+    let Found { tenant, user, session, .. } = found;
+    let current = generation(session);
+    let lives = || {
+        session.ending(tenant, user, now).is_none()
+            && ends_now(tenant, user, session, found.opening_key, now).is_none()
+    };
+    let other_device = request.client.device_id.is_some()
+        && session.device_id.is_some()
+        && session.device_id != request.client.device_id;
+    let may_repeat = token.generation + 1 == current && in_grace(tenant, session, now) && !other_device;
+    token.generation < current && !may_repeat && lives()
 }
 
 /// Whether the request names what the token is of, and may come from where it does. Whoever gets this far holds a token
 /// of ours: before, nothing tells one tenant from another or from none (R047, R050).
 fn open_the_door(app: &App, request: &Refresh, found: &Found) -> Result<(), Error> {
     let Found { tenant, session, .. } = found;
-    request.client.tenant.see(&tenant.id);
     if !request.tenant.names(tenant) {
         return Err(Error::Tenant(TenantProblem::Mismatch));
     }

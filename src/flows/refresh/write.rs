@@ -26,6 +26,9 @@ pub(super) enum Written {
     TooLate,
 }
 
+/// For how long a refusal that comes again and again is told by one event, in milliseconds.
+const TOLD_MILLIS: i64 = 60_000;
+
 /// Notes a refusal; the session lives on.
 pub(super) async fn refused(
     app: &App,
@@ -48,7 +51,8 @@ pub(super) async fn refused(
         // Whoever it is, it is not proven to be the user.
         ..event(refusal.event, Actor::Unknown, request, found)
     };
-    app.db.apply(events::store::insert(&found.tenant.id, &event, now)).await?;
+    let since = now.plus_millis(-TOLD_MILLIS);
+    app.db.apply(events::store::insert_unless_told_since(&found.tenant.id, &event, since, now)).await?;
     Ok(Written::Answered(Error::RefreshToken))
 }
 

@@ -20,7 +20,6 @@ use crate::callers::BackendCaller;
 use crate::error::Error;
 use crate::flows::RevocationReader;
 use crate::http::envelope::Success;
-use crate::http::headers;
 use crate::http::paging::List;
 use crate::http::query::Query;
 use crate::ids::TenantId;
@@ -132,7 +131,7 @@ pub(super) async fn get_revocations(
     let first = reader.read().await?.ok_or_else(|| Error::invalid("after", newer))?;
     if streams {
         reader.sit()?;
-        let (key, secret) = headers::basic(&headers).ok_or(Error::BackendKey)?;
+        let (key, secret) = caller.shown;
         let now = Instant::now();
         let client = caller.client;
         let stream = Stream { app, tenant, reader, key, secret, client, began: now, asked: now };

@@ -195,8 +195,12 @@ async fn R067_R092_another_device_is_refused_with_an_event_and_the_session_lives
     for device in ["device-2", "DEVICE-1", "device-1x"] {
         refused(app.call(refresh_call(&tenant, &first).on_device(Some(device))).await);
     }
+    // Whoever tries again and again is told of once a minute.
     let events = app.events_named(tenant.id.as_str(), "authn_refresh_fail").await;
-    assert_eq!(events.len(), 3);
+    assert_eq!(events.len(), 1);
+    app.clock.advance(MINUTE);
+    refused(app.call(refresh_call(&tenant, &first).on_device(Some("device-3"))).await);
+    assert_eq!(app.events_named(tenant.id.as_str(), "authn_refresh_fail").await.len(), 2);
     assert_eq!(events[0].text("reason").unwrap(), "other_device");
     assert_eq!(events[0].text("session_id").unwrap(), first.session);
     assert_eq!(events[0].text("actor_kind").unwrap(), "unknown");

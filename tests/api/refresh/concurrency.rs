@@ -16,6 +16,7 @@ use crate::support::calls::{Call, session_call};
 use crate::support::dice::Dice;
 use crate::support::directory::USERS;
 use crate::support::login::{answer, two_instances};
+use crate::support::on_postgres;
 
 /// Sends calls in the same instant, as far as there is one, to one node after the other.
 fn at_once(nodes: &[Router], calls: Vec<Call>) -> Vec<JoinHandle<Answer>> {
@@ -125,7 +126,16 @@ async fn race(app: &TestApp, tenant: &TestTenant, nodes: &[Router], seed: u64, b
     ended(refusal, reason);
     // What was made concurrently is dead.
     app.view(tenant, &last).await.expect(401);
-    assert_eq!(app.row_of(&opened).await[0], generation, "nobody has moved it on");
+    let moved: u64 = app.row_of(&opened).await[0].as_deref().unwrap().parse().unwrap();
+    if by_suspension && on_postgres() {
+        // The user's row is another one than the session's: a statement that was under way there may have looked at it
+        // before the suspension was visible, and be done after its answer. What it made is dead all the same.
+        assert!(moved == current || moved == current + 1, "only what was under way: {current} to {moved}");
+        let newest = app.token_of(tenant, &opened, moved).await;
+        ended(answer(nodes[0].clone(), refresh_call(tenant, &newest).request()).await, reason);
+    } else {
+        assert_eq!(moved, current, "nobody has moved it on");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -5,6 +5,8 @@ use vestibule::tenants::Settings;
 
 use super::{INDIVIDUAL, MINUTE, SECOND, ended, refresh_call, refused, start, start_with};
 use crate::isolation::rows::Rows;
+use crate::support::app::TestTenant;
+use crate::support::calls::Call;
 use crate::support::login::two_instances;
 
 #[tokio::test]
@@ -96,6 +98,38 @@ async fn R088_a_replay_at_any_depth_ends_the_session_with_everything_that_was_ma
     }
 }
 
+/// What a call is sent otherwise than it should be.
+type Change = fn(Call, &TestTenant) -> Call;
+
+#[tokio::test]
+async fn R088_a_replay_is_one_wherever_it_comes_to_and_tells_nothing_first() {
+    let (app, tenant) = start().await;
+    let globex = app.tenant("globex").await;
+    let change: [(&str, Change); 6] = [
+        ("another path", |call, _| Call { path: call.path.replace("individual", "organization"), ..call }),
+        ("another tenant", |call, globex| call.for_tenant(&globex.slug)),
+        ("no device", |call, _| call.on_device(None)),
+        ("another device", |call, _| call.on_device(Some("device-2"))),
+        ("an origin that is not listed", |call, _| call.and("origin", "https://elsewhere.example")),
+        ("its own door", |call, _| call),
+    ];
+    for (how, change) in change {
+        let first = app.open(&tenant, INDIVIDUAL).await;
+        let second = app.refreshed(&tenant, &first).await;
+        let third = app.refreshed(&tenant, &second).await;
+        let call = change(refresh_call(&tenant, &first), &globex);
+        let answer = ended(app.call(call).await, "refresh_reuse");
+        assert_eq!(answer.error_type(), "SESSION_ENDED", "{how}");
+        app.is_over(&tenant, &third, "refresh_reuse").await;
+    }
+    // Within the grace the latest that was used up may come again, so there its door is asked for as ever.
+    let first = app.open(&tenant, INDIVIDUAL).await;
+    app.refreshed(&tenant, &first).await;
+    app.call(refresh_call(&tenant, &first).on_device(None)).await.expect(400);
+    app.call(refresh_call(&tenant, &first).for_tenant(&globex.slug)).await.expect(403);
+    app.refreshed(&tenant, &first).await;
+}
+
 #[tokio::test]
 async fn R089_fifty_refreshes_in_one_frozen_second_are_fifty_generations() {
     let (app, tenant) = start().await;
@@ -135,6 +169,9 @@ async fn a_token_ahead_of_its_row_tells_of_a_database_that_went_back() {
     for ahead in [3, 4, 1_000] {
         let token = app.token_of(&tenant, &second, ahead).await;
         refused(app.refresh(&tenant, &token).await);
+        // It is told once a minute.
+        refused(app.refresh(&tenant, &token).await);
+        app.clock.advance(MINUTE);
     }
     let events = app.events_named(tenant.id.as_str(), "store_rolled_back").await;
     assert_eq!(events.len(), 3);

@@ -66,13 +66,11 @@ const WAYS: [(Way, usize); 26] = [
     (Way::CloseUser, 3),
     (Way::EraseUser, 3),
     (Way::EraseIndividualsUser, 1),
-    // What a node opened whose clock is ahead outlives what ends a whole customer or tenant, here and on the feed; but
-    // not a closed one.
-    (Way::SuspendCustomer, 3),
+    (Way::SuspendCustomer, 4),
     (Way::CloseCustomer, 4),
     (Way::EraseCustomer, 4),
-    (Way::SuspendTenant, 5),
-    (Way::OperatorEndsTenants, 5),
+    (Way::SuspendTenant, 6),
+    (Way::OperatorEndsTenants, 6),
     (Way::Nothing, 0),
 ];
 

@@ -221,6 +221,53 @@ async fn R064_a_customer_that_may_not_log_in_has_no_sessions_from_the_next_reque
 }
 
 #[tokio::test]
+async fn R054_R064_what_ends_all_of_a_customer_or_tenant_ends_what_a_faster_clock_opened_too() {
+    let app = TestApp::start().await;
+    let operator = app.operator().await;
+    for way in ["customer", "suspension", "operator"] {
+        let tenant = app.tenant(way).await;
+        let family = Family::Individual;
+        let slow = app.clock.now();
+        app.clock.advance(5_000);
+        let (opened, staff) = (app.open(&tenant, family).await, app.open(&tenant, Family::Admin).await);
+        app.clock.advance(slow.as_millis() - app.clock.now().as_millis());
+        app.view(&tenant, &opened).await.expect(200);
+        let by_operator = async |path: &str| {
+            let call = Call::new("POST", format!("/operator/v1/tenants/{way}{path}")).bearer(&operator);
+            app.operator_call(call).await.expect(200);
+        };
+        let reason = match way {
+            "customer" => {
+                let at = format!("/api/v2.1/admin/customers/{}", tenant.person(family).customer);
+                for deed in ["suspend", "resume"] {
+                    app.call(Call::new("POST", format!("{at}/{deed}")).backend(&tenant)).await.expect(200);
+                }
+                app.view(&tenant, &staff).await.expect(200);
+                "customer_suspended"
+            }
+            "suspension" => {
+                by_operator("/suspend").await;
+                by_operator("/resume").await;
+                "tenant_suspended"
+            }
+            _ => {
+                by_operator("/sessions/end").await;
+                "ended_by_operator"
+            }
+        };
+        let answer = app.view(&tenant, &opened).await.expect(401);
+        assert_eq!(answer.field("endReason"), reason, "{way}");
+        if way != "customer" {
+            app.view(&tenant, &staff).await.expect(401);
+        }
+        // Whoever opens one afterwards, by the right clock, is not held up by it.
+        app.clock.advance(1_000);
+        let again = app.open(&tenant, family).await;
+        app.view(&tenant, &again).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn R042_R064_sessions_that_a_faster_clock_opened_end_with_the_others() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
