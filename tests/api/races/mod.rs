@@ -19,7 +19,7 @@ use crate::support::on_postgres;
 use crate::support::program::Server;
 
 /// How much of it: little among all tests, much by hand.
-fn rounds(few: usize, many: usize) -> usize {
+pub fn rounds(few: usize, many: usize) -> usize {
     if std::env::var_os("VESTIBULE_RACES").is_some_and(|length| length == "long") { many } else { few }
 }
 
