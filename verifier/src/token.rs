@@ -77,7 +77,7 @@ impl Claims {
 /// was last heard of. There is no other way to one, and none to a token's claims before that:
 ///
 /// ```compile_fail,E0451
-/// let token = vestibule_verifier::AccessToken { claims: todo!() };
+/// let forge = |claims| vestibule_verifier::AccessToken { claims };
 /// ```
 ///
 /// Keep it for one request: a session that ends later does not reach it.
