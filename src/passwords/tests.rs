@@ -229,50 +229,6 @@ async fn R035_weaker_and_other_parameters_are_rehashed_after_they_matched() {
 }
 
 #[tokio::test]
-async fn R037_a_client_gone_before_its_hash_began_costs_none() {
-    let gate = Gate::default();
-    let passwords = gate.start(Options { threads: 1, ..options() });
-    let caller = Presence::always();
-    let ticket = passwords.ticket("t").expect("a place");
-    let mut running = Box::pin(passwords.hash(ticket, secret("first"), &caller));
-    assert!((&mut running).now_or_never().is_none());
-    gate.wait_until_begun(1);
-
-    let (gone, guard) = Presence::new();
-    let ticket = passwords.ticket("t").expect("a place");
-    let mut abandoned = Box::pin(passwords.verify(ticket, secret("second"), None, &gone));
-    assert!((&mut abandoned).now_or_never().is_none());
-    drop(guard);
-    assert_eq!(abandoned.await, Err(NotHashed::Abandoned));
-
-    let ticket = passwords.ticket("t").expect("a place");
-    let mut dropped = Box::pin(passwords.verify(ticket, secret("third"), None, &caller));
-    assert!((&mut dropped).now_or_never().is_none());
-    drop(dropped);
-
-    gate.let_pass(usize::MAX);
-    assert!(running.await.is_ok());
-    verify(&passwords, "fourth", None).await;
-    assert_eq!(passwords.evaluations(), 2);
-}
-
-#[tokio::test]
-async fn R037_a_client_gone_after_its_hash_began_gets_it_completed() {
-    let gate = Gate::default();
-    let passwords = gate.start(Options { threads: 1, ..options() });
-    let (gone, guard) = Presence::new();
-    let ticket = passwords.ticket("t").expect("a place");
-    let mut running = Box::pin(passwords.verify(ticket, secret("x"), None, &gone));
-    assert!((&mut running).now_or_never().is_none());
-    gate.wait_until_begun(1);
-    drop(guard);
-    assert!((&mut running).now_or_never().is_none());
-    gate.let_pass(1);
-    assert_eq!(running.await, Ok(Verdict { matches: false, needs_rehash: false }));
-    assert_eq!(passwords.evaluations(), 1);
-}
-
-#[tokio::test]
 async fn R037_a_hash_that_cannot_begin_in_time_is_not_made() {
     let gate = Gate::default();
     // So short that every deadline has passed when its job is submitted.

@@ -1,5 +1,8 @@
 //! Whether the client that asked is still there.
 
+#[cfg(test)]
+mod tests;
+
 use tokio::sync::watch;
 
 /// Tells the hash queue whether anybody still waits for the answer. Cheap to clone.
@@ -36,25 +39,5 @@ impl Presence {
             Some(mut guard) => while guard.changed().await.is_ok() {},
             None => std::future::pending().await,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-
-    use super::*;
-
-    #[test]
-    fn a_client_is_there_until_its_guard_is_dropped() {
-        let (presence, guard) = Presence::new();
-        let copy = presence.clone();
-        assert!(!presence.is_gone());
-        assert!(presence.gone().now_or_never().is_none());
-        drop(guard);
-        assert!(presence.is_gone() && copy.is_gone());
-        assert!(presence.gone().now_or_never().is_some());
-        assert!(!Presence::always().is_gone());
-        assert!(Presence::always().gone().now_or_never().is_none());
     }
 }
