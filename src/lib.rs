@@ -1,7 +1,7 @@
 //! Vestibule: a customer session service. This file is the map.
 //!
 //! The modules stand in layers, from top to bottom; a module uses only layers below its own, and
-//! `tests/api/architecture.rs` holds the code to that.
+//! `tests/api/architecture` holds the code to that.
 #![deny(clippy::unwrap_used)]
 
 // What an operator starts.
