@@ -7,6 +7,7 @@ mod keys;
 mod operators;
 mod serve;
 mod signing_keys;
+mod tenant_settings;
 mod tenants;
 mod tls;
 mod tools;
