@@ -151,8 +151,20 @@ pub fn insert_if_device_is_new(
     .bind(change)
 }
 
-/// Writes an event for each of a user's sessions that the same change has ended, at the event's instant. The event is of
-/// no session itself; its id is theirs but for a number behind it.
+/// Writes an event for each session of which what follows is true. It is of that session, user and customer where it is
+/// of none itself; its id is theirs but for a number behind it.
+macro_rules! insert_for_each_session {
+    () => {
+        concat!(
+            insert_into_events!(),
+            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, coalesce($8, s.user_id), \
+             coalesce($9, s.customer_id), coalesce($10, s.id), $11, $12, $13, $14, $15, $16, $17, $18, $19 \
+             from sessions s where s.tenant_id = $1 and "
+        )
+    };
+}
+
+/// Writes an event for each of a user's sessions that the same change has ended, at the event's instant.
 #[must_use]
 pub fn insert_for_ended_sessions(
     tenant: &TenantId,
@@ -163,10 +175,8 @@ pub fn insert_for_ended_sessions(
 ) -> Statement {
     bind_event(
         Statement::new(concat!(
-            insert_into_events!(),
-            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, coalesce($8, s.user_id), \
-             coalesce($9, s.customer_id), coalesce($10, s.id), $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
-             where s.tenant_id = $1 and s.user_id = $20 and s.ended_at = $5 and s.change_id = $21",
+            insert_for_each_session!(),
+            "s.user_id = $20 and s.ended_at = $5 and s.change_id = $21",
         )),
         tenant,
         event,
@@ -187,11 +197,8 @@ pub fn insert_for_ended_slice(
 ) -> Statement {
     bind_event(
         Statement::new(concat!(
-            insert_into_events!(),
-            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, coalesce($8, s.user_id), \
-             coalesce($9, s.customer_id), coalesce($10, s.id), \
-             $11, $12, $13, $14, $15, $16, $17, $18, $19 from sessions s \
-             where s.tenant_id = $1 and s.id > $20 and s.id <= $21 and s.change_id = $22",
+            insert_for_each_session!(),
+            "s.id > $20 and s.id <= $21 and s.change_id = $22",
         )),
         tenant,
         event,
