@@ -11,19 +11,6 @@ use crate::support::login::{answer, two_instances};
 
 const INDIVIDUAL: Family = Family::Individual;
 
-async fn open_on(app: &TestApp, tenant: &TestTenant, family: Family, device: &str, platform: &str) -> Opened {
-    app.clock.advance(1_000);
-    let call = tenant.login(family).header("deviceid", device).header("platform", platform);
-    let answer = app.send(call.request()).await.expect(200);
-    Opened {
-        family,
-        session: answer.field("sessionId").to_owned(),
-        token: answer.field("token").to_owned(),
-        refresh: answer.field("refreshToken").to_owned(),
-        data: answer.data().clone(),
-    }
-}
-
 fn own(method: &str, tenant: &TestTenant, by: &Opened, rest: &str) -> Call {
     let path = format!("{}/users/{NIL}/devices{rest}", prefix(by.family, NIL));
     Call::new(method, path).tenant(&tenant.slug).bearer(&by.token)
@@ -50,9 +37,9 @@ fn at(seconds: i64) -> String {
 async fn R065_a_user_sees_their_devices_the_last_used_first_with_the_live_sessions_on_each() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
-    let first = open_on(&app, &tenant, INDIVIDUAL, "phone", "ios").await;
-    open_on(&app, &tenant, INDIVIDUAL, "laptop", "web").await;
-    let third = open_on(&app, &tenant, INDIVIDUAL, "phone", "ios 19").await;
+    let first = app.open_on(&tenant, INDIVIDUAL, "phone", "ios").await;
+    app.open_on(&tenant, INDIVIDUAL, "laptop", "web").await;
+    let third = app.open_on(&tenant, INDIVIDUAL, "phone", "ios 19").await;
     let device = |device: &str, platform: &str, seen: [i64; 2], sessions: i64| {
         json!({
             "deviceId": device, "name": null, "platform": platform, "firstSeenAt": at(seen[0]),
@@ -72,7 +59,7 @@ async fn R065_a_user_sees_their_devices_the_last_used_first_with_the_live_sessio
     assert_eq!(seen(list(&app, &tenant, &third).await), expected);
     // Two sessions have ended by time by then, and the devices are known still.
     app.clock.advance(31 * 60_000);
-    let fourth = open_on(&app, &tenant, INDIVIDUAL, "laptop", "web").await;
+    let fourth = app.open_on(&tenant, INDIVIDUAL, "laptop", "web").await;
     let devices = list(&app, &tenant, &fourth).await;
     let brief: Vec<_> = devices.iter().map(|it| (&it["deviceId"], &it["current"], &it["sessions"])).collect();
     let (laptop, phone) = (json!("laptop"), json!("phone"));
@@ -89,7 +76,7 @@ async fn R065_a_user_sees_their_devices_the_last_used_first_with_the_live_sessio
     assert_eq!(looked.data()["items"], json!(told));
     app.look(&tenant, &format!("{USERS}/nobody/devices")).await.expect(404);
     // Another user's with the same deviceId are others.
-    let other = open_on(&app, &tenant, Family::Organization, "phone", "ios").await;
+    let other = app.open_on(&tenant, Family::Organization, "phone", "ios").await;
     assert_eq!(list(&app, &tenant, &other).await.len(), 1);
 }
 
@@ -99,7 +86,7 @@ async fn R056_devices_come_in_pages_whose_cursors_are_the_users_own() {
     let tenant = app.tenant_with("acme", Settings { max_sessions: 1_000, ..Settings::default() }).await;
     let mut last = None;
     for number in 0..7 {
-        last = Some(open_on(&app, &tenant, INDIVIDUAL, &format!("device-{number}"), "web").await);
+        last = Some(app.open_on(&tenant, INDIVIDUAL, &format!("device-{number}"), "web").await);
         // Some at the same instant.
         app.clock.advance(-1_000 * (number % 2));
     }
@@ -127,7 +114,7 @@ async fn R056_devices_come_in_pages_whose_cursors_are_the_users_own() {
 async fn a_device_is_named_and_the_name_taken_away() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
-    let by = open_on(&app, &tenant, INDIVIDUAL, "phone", "ios").await;
+    let by = app.open_on(&tenant, INDIVIDUAL, "phone", "ios").await;
     let device = id(&app, &tenant, &by, "phone").await;
     let rename = |body: &str| {
         own("PATCH", &tenant, &by, &format!("/{device}")).and("content-type", "application/json").body(body)
@@ -139,7 +126,7 @@ async fn a_device_is_named_and_the_name_taken_away() {
     let answer = app.call(rename(&json!({ "name": longest }).to_string())).await.expect(200);
     assert_eq!(answer.field("name"), longest);
     // It stays through other logins.
-    open_on(&app, &tenant, INDIVIDUAL, "phone", "ios").await;
+    app.open_on(&tenant, INDIVIDUAL, "phone", "ios").await;
     assert_eq!(list(&app, &tenant, &by).await[0]["name"], json!(longest));
     for (body, word) in [
         ("{}", "VALIDATION"),
@@ -180,12 +167,12 @@ async fn R012_R065_a_forgotten_device_takes_its_sessions_with_it_and_is_a_new_on
     let tenant = app.tenant("acme").await;
     for family in Family::ALL {
         let lost = [
-            open_on(&app, &tenant, family, "lost", "ios").await,
-            open_on(&app, &tenant, family, "lost", "ios").await,
+            app.open_on(&tenant, family, "lost", "ios").await,
+            app.open_on(&tenant, family, "lost", "ios").await,
         ];
-        let over = open_on(&app, &tenant, family, "lost", "ios").await;
+        let over = app.open_on(&tenant, family, "lost", "ios").await;
         app.end(&tenant, &over).await.expect(200);
-        let by = open_on(&app, &tenant, family, "here", "web").await;
+        let by = app.open_on(&tenant, family, "here", "web").await;
         let device = id(&app, &tenant, &by, "lost").await;
         let answer = app.call(own("DELETE", &tenant, &by, &format!("/{device}"))).await.expect(200);
         let said = json!({
@@ -202,7 +189,7 @@ async fn R012_R065_a_forgotten_device_takes_its_sessions_with_it_and_is_a_new_on
         app.call(own("DELETE", &tenant, &by, &format!("/{device}"))).await.expect(404);
         // It is news when it comes back, with another id; and the one that asks may go too.
         let before = app.events_named(tenant.id.as_str(), "authn_login_new_device").await.len();
-        open_on(&app, &tenant, family, "lost", "ios").await;
+        app.open_on(&tenant, family, "lost", "ios").await;
         assert_eq!(app.events_named(tenant.id.as_str(), "authn_login_new_device").await.len(), before + 1);
         assert_ne!(id(&app, &tenant, &by, "lost").await, device);
         let here = id(&app, &tenant, &by, "here").await;
@@ -224,7 +211,7 @@ async fn R065_staff_and_backend_forget_a_users_device_by_their_roles() {
     for (role, status) in
         [("VIEWER", 403), ("AUDITOR", 403), ("OPERATOR", 200), ("ADMIN", 200), ("backend", 200)]
     {
-        let opened = open_on(&app, &tenant, INDIVIDUAL, "phone", "ios").await;
+        let opened = app.open_on(&tenant, INDIVIDUAL, "phone", "ios").await;
         let device = id(&app, &tenant, &opened, "phone").await;
         let call = Call::new("DELETE", path(&device));
         let answer = if role == "backend" {
@@ -240,7 +227,7 @@ async fn R065_staff_and_backend_forget_a_users_device_by_their_roles() {
     let actors: Vec<_> = events.iter().map(|row| row.text("actor_kind").unwrap()).collect();
     assert_eq!(actors, ["staff", "staff", "backend"]);
     // Another user's device under this user's path.
-    let other = open_on(&app, &tenant, Family::Organization, "phone", "ios").await;
+    let other = app.open_on(&tenant, Family::Organization, "phone", "ios").await;
     let theirs = id(&app, &tenant, &other, "phone").await;
     app.call(Call::new("DELETE", path(&theirs)).backend(&tenant)).await.expect(404);
     app.view(&tenant, &other).await.expect(200);
@@ -253,8 +240,8 @@ async fn R065_of_logins_and_forgetting_at_once_no_session_lives_on_a_device_that
     let routers = [app.router.clone(), beside];
     let mut forgotten = 0;
     for _ in 0..12 {
-        let by = open_on(&app, &tenant, INDIVIDUAL, "here", "web").await;
-        open_on(&app, &tenant, INDIVIDUAL, "phone", "ios").await;
+        let by = app.open_on(&tenant, INDIVIDUAL, "here", "web").await;
+        app.open_on(&tenant, INDIVIDUAL, "phone", "ios").await;
         let device = id(&app, &tenant, &by, "phone").await;
         let login = tenant.login(INDIVIDUAL).header("deviceid", "phone");
         let requests = (0..8).map(|number| {

@@ -5,31 +5,17 @@ use std::collections::BTreeSet;
 use vestibule::tenants::Family;
 
 use super::{SESSIONS, all, ids, start};
-use crate::support::app::{TestApp, TestTenant};
 use crate::support::calls::Opened;
-
-async fn login(app: &TestApp, acme: &TestTenant, family: Family, device: &str, platform: &str) -> Opened {
-    app.clock.advance(1_000);
-    let call = acme.login(family).header("deviceid", device).header("platform", platform);
-    let answer = app.send(call.request()).await.expect(200);
-    Opened {
-        family,
-        session: answer.field("sessionId").to_owned(),
-        token: answer.field("token").to_owned(),
-        refresh: answer.field("refreshToken").to_owned(),
-        data: answer.data().clone(),
-    }
-}
 
 #[tokio::test]
 async fn every_filter_finds_the_sessions_that_it_should_and_no_others() {
     let (app, acme) = start().await;
     let globex = app.tenant("globex").await;
     app.open(&globex, Family::Individual).await;
-    let one = login(&app, &acme, Family::Individual, "phone", "ios").await;
-    let two = login(&app, &acme, Family::Individual, "desk", "web").await;
-    let three = login(&app, &acme, Family::Organization, "phone", "web").await;
-    let four = login(&app, &acme, Family::Admin, "desk", "web").await;
+    let one = app.open_on(&acme, Family::Individual, "phone", "ios").await;
+    let two = app.open_on(&acme, Family::Individual, "desk", "web").await;
+    let three = app.open_on(&acme, Family::Organization, "phone", "web").await;
+    let four = app.open_on(&acme, Family::Admin, "desk", "web").await;
     let (one, two, three, four) = (&one, &two, &three, &four);
     for (opened, address) in [(one, "203.0.113.7"), (three, "203.0.113.7"), (two, "2001:db8::7")] {
         let id = &opened.session;

@@ -110,6 +110,19 @@ pub struct Opened {
     pub data: Value,
 }
 
+impl Opened {
+    /// What a login or a refresh has answered.
+    pub fn of(family: Family, answer: &Answer) -> Self {
+        Self {
+            family,
+            session: answer.field("sessionId").to_owned(),
+            token: answer.field("token").to_owned(),
+            refresh: answer.field("refreshToken").to_owned(),
+            data: answer.data().clone(),
+        }
+    }
+}
+
 impl TestApp {
     pub async fn call(&self, call: Call) -> Answer {
         self.send(call.request()).await
@@ -122,14 +135,14 @@ impl TestApp {
 
     /// Logs somebody in.
     pub async fn open_as(&self, tenant: &TestTenant, family: Family, name: &str) -> Opened {
-        let answer = self.send(tenant.login(family).named(name).request()).await.expect(200);
-        Opened {
-            family,
-            session: answer.field("sessionId").to_owned(),
-            token: answer.field("token").to_owned(),
-            refresh: answer.field("refreshToken").to_owned(),
-            data: answer.data().clone(),
-        }
+        Opened::of(family, &self.send(tenant.login(family).named(name).request()).await.expect(200))
+    }
+
+    /// Logs the family's person in from a device, a second later than whatever was before.
+    pub async fn open_on(&self, tenant: &TestTenant, family: Family, device: &str, platform: &str) -> Opened {
+        self.clock.advance(1_000);
+        let login = tenant.login(family).header("deviceid", device).header("platform", platform);
+        Opened::of(family, &self.send(login.request()).await.expect(200))
     }
 
     pub async fn view(&self, tenant: &TestTenant, of: &Opened) -> Answer {
