@@ -6,6 +6,7 @@
 mod catalogue;
 mod recorded;
 pub mod revocations;
+pub mod sealing;
 pub mod store;
 
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError, Row};
-use crate::events;
+use crate::events::sealing;
 use crate::ids::{EventId, TenantId};
 
 /// Events that are looked up together. On SQLite everybody who writes waits while they are numbered: milliseconds.
@@ -47,7 +47,7 @@ pub async fn number_events(
     let mut round = Numbered::default();
     let mut after = EventId::before(since.unwrap_or(Timestamp::from_millis(0)));
     loop {
-        let rows = db.list(events::store::find_unnumbered(&after, SLICE.into())).await?;
+        let rows = db.list(sealing::store::find_unnumbered(&after, SLICE.into())).await?;
         let parts = parts(&rows)?;
         for parts in parts.chunks(AT_ONCE) {
             for numbered in join_all(parts.iter().map(|part| number(db, part, now))).await {
@@ -86,6 +86,6 @@ fn parts(rows: &[Row]) -> Result<Vec<Part>, DbError> {
 /// How many there were.
 async fn number(db: &Database, part: &Part, now: Timestamp) -> Result<usize, DbError> {
     let Part { tenant, head, first, last } = part;
-    let statements = events::store::number(tenant, *head, first, last, now);
+    let statements = sealing::store::number(tenant, *head, first, last, now);
     Ok(db.apply(Change::new().with_all(statements)).await?.rows(1).len())
 }

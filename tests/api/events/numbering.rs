@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use vestibule::db::{Change, Database, DbError, Statement};
-use vestibule::events::store::number;
+use vestibule::events::sealing::store::number;
 use vestibule::flows::number_events;
 use vestibule::ids::{EventId, NIL};
 use vestibule::telemetry::metrics;
