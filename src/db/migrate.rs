@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "foundation", sql: include_str!("../../migrations/0001_foundation.sql") },
     Migration { version: 2, name: "directory", sql: include_str!("../../migrations/0002_directory.sql") },
     Migration { version: 3, name: "sessions", sql: include_str!("../../migrations/0003_sessions.sql") },
+    Migration { version: 4, name: "defence", sql: include_str!("../../migrations/0004_defence.sql") },
 ];
 
 const BUSY_TABLE: &str = "with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, \
