@@ -36,6 +36,30 @@ impl Subject {
     }
 }
 
+/// What a caller has shown of having been let in before. Each has failures of its own to make, so that a stranger can
+/// neither lock an owner out nor spend what is the owner's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Proof {
+    /// Nothing: a stranger, for all we know.
+    None,
+    /// A device and a network that the user has both logged in from before: what others may know and imitate.
+    Half,
+    /// A refresh token that we once gave this user on this device.
+    Full,
+}
+
+impl Proof {
+    /// The word in events and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Half => "half",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// What a reservation came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reservation {
