@@ -5,6 +5,16 @@
 
 -- The networks that the user has logged in from with this device, as a JSON array: with the device they are half a proof.
 alter table devices add column networks text not null default '[]';
+-- All failures in a row, whatever the pace; a lock that is over leaves them.
+alter table throttles add column total bigint not null default 0;
+-- Whose budget it is; null for a name that nobody has.
+alter table throttles add column user_id text;
+-- When the row was made: rows that are over go by it. It does not change, and so no update touches its index.
+alter table throttles add column created_at bigint not null default 0;
+update throttles set total = failures;
+update throttles set user_id = substr(subject, 6) where subject like 'user:%';
+create index throttles_by_user on throttles (user_id, tenant_id) where user_id is not null;
+create index throttles_by_age on throttles (created_at, tenant_id);
 
 -- ---- Limits by source and tenant
 

@@ -27,20 +27,23 @@ macro_rules! devices {
 }
 
 /// Notes that a user logged in on a device, for the first time or again. The row keeps the change that saw it
-/// first: what stands behind this in the same change tells by it whether the device is new.
+/// first: what stands behind this in the same change tells by it whether the device is new. `networks` are those that
+/// were read and those that are to be there; if another login has added one meanwhile, that one's stay.
 #[must_use]
 pub fn note_login(
     tenant: &TenantId,
     user: &UserId,
     device: &str,
     platform: Option<&str>,
+    (read, networks): (&str, String),
     change: &ChangeId,
     now: Timestamp,
 ) -> Statement {
     Statement::new(
-        "insert into devices (tenant_id, user_id, device_id, platform, change_id, first_seen_at, last_seen_at) \
-         values ($1, $2, $3, $4, $5, $6, $6) on conflict (tenant_id, user_id, device_id) \
-         do update set platform = excluded.platform, last_seen_at = excluded.last_seen_at",
+        "insert into devices (tenant_id, user_id, device_id, platform, change_id, first_seen_at, last_seen_at, networks) \
+         values ($1, $2, $3, $4, $5, $6, $6, $7) on conflict (tenant_id, user_id, device_id) \
+         do update set platform = excluded.platform, last_seen_at = excluded.last_seen_at, \
+         networks = case when devices.networks = $8 then excluded.networks else devices.networks end",
     )
     .bind(tenant)
     .bind(user)
@@ -48,6 +51,20 @@ pub fn note_login(
     .bind(platform)
     .bind(change)
     .bind(now)
+    .bind(networks)
+    .bind(read)
+}
+
+/// The id in paths of the device that an app calls so, if the user has it.
+#[must_use]
+pub fn find_id(tenant: &TenantId, user: &UserId, device: &str) -> Statement {
+    Statement::new(
+        "select change_id from devices where tenant_id = $1 and user_id = $2 and device_id = $3 \
+         and change_id is not null",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(device)
 }
 
 /// Forgets where a user has logged in from.

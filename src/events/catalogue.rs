@@ -13,7 +13,11 @@ const FAMILY: Detail =
     ("family", "The family of calls by which it was tried: `individual`, `organization` or `admin`.");
 const SUBJECT: Detail = (
     "subject",
-    "Whose failures were counted: `user:` and an id, or `name:` and a digest where nobody has the name.",
+    "Whose failures were counted: `user:` and an id, with `/half:` or `/full:` and a device's id where something was proven, or `name:` and a digest where nobody has the name.",
+);
+const PROOF: Detail = (
+    "proof",
+    "What the caller had shown of having been let in before: `none`, `half` (a device and a network) or `full` (a refresh token).",
 );
 const BEFORE: Detail = ("before", "What it was.");
 const AFTER: Detail = ("after", "What it is now.");
@@ -30,7 +34,13 @@ impl EventName {
         match self {
             Self::AuthnLoginSuccess => "A session was opened.",
             Self::AuthnLoginFail => "A login failed; the reason says why, which its answer did not.",
-            Self::AuthnLoginLock => "A name was locked; the failures have events of their own.",
+            Self::AuthnLoginFailMax => {
+                "A failure after which few are left, at whatever pace, before callers with this proof are shut out for good."
+            }
+            Self::AuthnLoginLock => {
+                "A name was locked for callers with this proof: for a while, or for good where the reason is `too_many_failures_in_all`. The failures have events of their own."
+            }
+            Self::AuthnLoginUnlock => "Somebody took a user's locks away, and forgot the failures.",
             Self::AuthnLoginNewDevice => {
                 "A user's first login from this device, beside the login's own event. None where a login names no device."
             }
@@ -86,8 +96,15 @@ impl EventName {
                 ("family", "The session's family: `individual`, `organization` or `admin`."),
                 ("amr", "By what the user was recognised: `pwd`, a password."),
                 ("tenantKey", "The id of the tenant key that opened it, which is not the key."),
+                PROOF,
             ],
-            Self::AuthnLoginFail | Self::AuthnLoginLock | Self::AuthnPasswordChangeFail => &[FAMILY, SUBJECT],
+            Self::AuthnLoginFail
+            | Self::AuthnLoginFailMax
+            | Self::AuthnLoginLock
+            | Self::AuthnPasswordChangeFail => &[FAMILY, SUBJECT, PROOF],
+            Self::AuthnLoginUnlock => {
+                &[("lock", "The lock's id, which says whose it was; null for all of them.")]
+            }
             Self::AuthnLoginNewDevice => {
                 &[("firstDevice", "Whether the user had logged in from no device before.")]
             }

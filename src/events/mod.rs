@@ -4,6 +4,7 @@
 //! will be sealed of it is only its salted digest, so that what remains stays verifiable.
 
 mod catalogue;
+pub mod locks;
 mod recorded;
 pub mod revocations;
 pub mod sealing;
@@ -26,7 +27,9 @@ pub use recorded::Recorded;
 pub enum EventName {
     AuthnLoginSuccess,
     AuthnLoginFail,
+    AuthnLoginFailMax,
     AuthnLoginLock,
+    AuthnLoginUnlock,
     AuthnLoginNewDevice,
     AuthnTokenReuse,
     AuthnRefreshFail,
@@ -63,10 +66,12 @@ pub enum EventName {
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
+        Self::AuthnLoginFailMax,
         Self::AuthnLoginLock,
+        Self::AuthnLoginUnlock,
         Self::AuthnLoginNewDevice,
         Self::AuthnTokenReuse,
         Self::AuthnRefreshFail,
@@ -113,7 +118,9 @@ impl EventName {
         match self {
             Self::AuthnLoginSuccess => "authn_login_success",
             Self::AuthnLoginFail => "authn_login_fail",
+            Self::AuthnLoginFailMax => "authn_login_fail_max",
             Self::AuthnLoginLock => "authn_login_lock",
+            Self::AuthnLoginUnlock => "authn_login_unlock",
             Self::AuthnLoginNewDevice => "authn_login_new_device",
             Self::AuthnTokenReuse => "authn_token_reuse",
             Self::AuthnRefreshFail => "authn_refresh_fail",
@@ -152,6 +159,7 @@ impl EventName {
     const fn outcome(self) -> &'static str {
         match self {
             Self::AuthnLoginFail
+            | Self::AuthnLoginFailMax
             | Self::AuthnLoginLock
             | Self::AuthnPasswordChangeFail
             | Self::AuthnTokenReuse

@@ -4,10 +4,8 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::error::MAX_ATTEMPTS;
 use crate::ids::{ChangeId, CustomerId, EventId, SessionId, TenantId, UserId};
 use crate::secrets::random;
-use crate::throttles::{Subject, dead_before};
 
 use super::{Ends, Event, EventName, personal_digest};
 
@@ -21,16 +19,19 @@ macro_rules! insert_into_events {
 
 macro_rules! event_parameters {
     () => {
-        event_parameters!("$13")
+        event_parameters!("$11", "$13")
     };
-    ($details:literal) => {
+    ($reason:literal, $details:literal) => {
         concat!(
-            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ",
+            "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, ",
+            $reason,
+            ", $12, ",
             $details,
             ", $14, $15, $16, $17, $18, $19"
         )
     };
 }
+pub(super) use {event_parameters, insert_into_events};
 
 /// Writes an event.
 #[must_use]
@@ -67,60 +68,6 @@ pub fn insert_unless_told_since(
     .bind(since)
 }
 
-/// Writes an event if the same change has just locked this subject.
-#[must_use]
-pub fn insert_if_locked(
-    tenant: &TenantId,
-    event: &Event<'_>,
-    subject: &str,
-    change: &ChangeId,
-    now: Timestamp,
-) -> Statement {
-    bind_event(
-        Statement::new(concat!(
-            insert_into_events!(),
-            "select ",
-            event_parameters!(),
-            " from throttles where tenant_id = $1 and subject = $20 and change_id = $21 and locked_until is not null",
-        )),
-        tenant,
-        event,
-        now,
-    )
-    .bind(subject)
-    .bind(change)
-}
-
-/// Writes an event if the same change has just locked this subject by counting dead attempts, which are
-/// still there.
-#[must_use]
-pub fn insert_if_dead_attempts_locked(
-    tenant: &TenantId,
-    event: &Event<'_>,
-    subject: &Subject,
-    change: &ChangeId,
-    now: Timestamp,
-) -> Statement {
-    bind_event(
-        Statement::new(concat!(
-            insert_into_events!(),
-            "select ",
-            event_parameters!(),
-            " from throttles t where t.tenant_id = $1 and t.subject = $20 and t.change_id = $21 \
-             and t.locked_until is not null and t.failures - \
-             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $20 and a.reserved_at < $22) \
-             < $23",
-        )),
-        tenant,
-        event,
-        now,
-    )
-    .bind(subject.as_str())
-    .bind(change)
-    .bind(dead_before(now))
-    .bind(MAX_ATTEMPTS)
-}
-
 /// Writes an event if the same change has seen this device for the first time. It has the event's details where
 /// the user had logged in from no other before, and `others` where they had.
 #[must_use]
@@ -137,6 +84,7 @@ pub fn insert_if_device_is_new(
             insert_into_events!(),
             "select ",
             event_parameters!(
+                "$11",
                 "case when exists (select 1 from devices o where o.tenant_id = $1 and o.user_id = $8 \
                  and o.device_id <> d.device_id) then $20 else $13 end"
             ),
@@ -309,7 +257,12 @@ pub fn erase_personal(tenant: &TenantId, event: &EventId, digest: &[u8]) -> Stat
     .bind(digest)
 }
 
-fn bind_event(statement: Statement, tenant: &TenantId, event: &Event<'_>, now: Timestamp) -> Statement {
+pub(super) fn bind_event(
+    statement: Statement,
+    tenant: &TenantId,
+    event: &Event<'_>,
+    now: Timestamp,
+) -> Statement {
     debug_assert_eq!(
         event.name.undescribed(&event.details),
         None,

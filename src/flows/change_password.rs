@@ -10,13 +10,13 @@ use crate::clock::Timestamp;
 use crate::db::Change;
 use crate::error::Error;
 use crate::events::{self, Actor, Ends, Event, EventName};
-use crate::ids::{AttemptId, ChangeId};
-use crate::password_resets;
+use crate::ids::{AttemptId, ChangeId, DeviceId};
 use crate::passwords::{PasswordHash, Presence, Ticket, normalise};
 use crate::sessions::{EndReason, Session};
 use crate::tenants::Tenant;
-use crate::throttles::Subject;
+use crate::throttles::{self, Proof, Subject};
 use crate::users::{self, User};
+use crate::{devices, password_resets};
 
 use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_new_password, hash_new, ticket};
@@ -59,18 +59,24 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
 
 /// An attempt from its place in the hash queue to its end.
 async fn attempt(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
+    // Whoever has the session is on its device: a stranger's failures are not theirs.
+    let subject = subject(app, &request).await?;
     let ticket = ticket(app, &request.tenant, request.user.password_hash.as_ref())?;
     let (presence, _guard) = Presence::new();
-    let changing = Changing {
-        app: app.clone(),
-        subject: Subject::user(&request.user.id),
-        id: AttemptId::random(),
-        request,
-    };
+    let changing = Changing { app: app.clone(), subject, id: AttemptId::random(), request };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(changing.drive(ticket, presence))
         .await
         .map_err(|_| Error::Internal(anyhow::anyhow!("the password change's task panicked")))?
+}
+
+/// The budget of a proven caller on the session's device, which is also that of a login with proof (R014).
+async fn subject(app: &SharedApp, request: &ChangePassword) -> Result<Subject, Error> {
+    let user = &request.user.id;
+    let Some(device) = &request.session.device_id else { return Ok(Subject::proven(user, None)) };
+    let rows = app.db.fetch(devices::store::find_id(&request.tenant.id, user, device)).await?;
+    let id = rows.first().map(|row| row.text("change_id")).transpose()?.map(DeviceId::from_stored);
+    Ok(Subject::proven(user, id.as_ref()))
 }
 
 struct Changing {
@@ -109,6 +115,7 @@ impl Changing {
             tenant,
             user: Some(&user.id),
             session: Some(&session.id),
+            proof: Proof::Full,
             subject: &self.subject,
             id: &self.id,
             family: user.family(),
@@ -134,6 +141,7 @@ impl Changing {
             .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
             .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
             .with(password_resets::store::delete_of(&tenant.id, &user.id))
+            .with(throttles::store::clear_all(&tenant.id, &user.id, &ChangeId::random(), now))
             .with_all(self.attempt().success(&ChangeId::random(), now))
             .with(events::store::insert(&tenant.id, &event, now))
     }

@@ -17,12 +17,16 @@ use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{AttemptId, ChangeId, SessionId, UserId};
 use crate::passwords::{NotHashed, PasswordHash, Presence, Ticket, Verdict};
 use crate::tenants::{Family, Tenant, TenantName};
-use crate::throttles::{self, Reservation, Subject};
+use crate::throttles::{self, Proof, Reservation, Subject};
 
 use super::get_tenant::find_tenant;
 
 /// How often a full throttle is asked again for a free slot.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
+
+/// The reasons of a lock.
+const LOCKED: &str = "too_many_failures";
+const LOCKED_FOR_GOOD: &str = "too_many_failures_in_all";
 
 /// One attempt, by what its throttle and its events need.
 pub(super) struct PasswordAttempt<'a> {
@@ -32,6 +36,8 @@ pub(super) struct PasswordAttempt<'a> {
     pub(super) user: Option<&'a UserId>,
     /// In which session it is asked for; `None` for a login.
     pub(super) session: Option<&'a SessionId>,
+    /// What the caller has shown of having been let in before.
+    pub(super) proof: Proof,
     pub(super) subject: &'a Subject,
     pub(super) id: &'a AttemptId,
     pub(super) family: Family,
@@ -84,11 +90,18 @@ impl PasswordAttempt<'_> {
         loop {
             let (tenant, subject) = (&self.tenant.id, self.subject);
             let (change, now) = (ChangeId::random(), self.app.clock.now());
-            let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
-            let lock = events::store::insert_if_dead_attempts_locked(tenant, &lock, subject, &change, now);
+            let lock = self.failure_event(EventName::AuthnLoginLock, LOCKED);
+            let lock = events::locks::store::insert_if_dead_attempts_locked(
+                tenant,
+                &lock,
+                LOCKED_FOR_GOOD,
+                subject,
+                &change,
+                now,
+            );
             let statements = throttles::store::reserve(tenant, subject, self.id, &change, now, lock);
             let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
-            let reservation = Reservation::from_applied(&applied)?;
+            let reservation = Reservation::from_applied(&applied, now)?;
             let over = presence.is_gone() || Instant::now() + RETRY_EVERY > deadline;
             if reservation != Reservation::Busy || over {
                 return Ok(reservation);
@@ -105,7 +118,8 @@ impl PasswordAttempt<'_> {
         }
     }
 
-    /// What a success's change has of the throttle, after the user's and the session's rows.
+    /// What a success's change has of the throttle, after the user's and the session's rows. It clears its own budget and
+    /// no other.
     pub(super) fn success(&self, change: &ChangeId, now: Timestamp) -> [Statement; 2] {
         [
             throttles::store::clear(&self.tenant.id, self.subject, change, now),
@@ -178,12 +192,22 @@ impl PasswordAttempt<'_> {
         // A lock begins when the failure is known, not when the request came.
         let now = self.app.clock.now();
         let fail = self.failure_event(self.failure, reason);
-        let lock = self.failure_event(EventName::AuthnLoginLock, "too_many_failures");
+        let warning = self.failure_event(EventName::AuthnLoginFailMax, "few_failures_left");
+        let lock = self.failure_event(EventName::AuthnLoginLock, LOCKED);
+        let subject = self.subject;
         Change::new()
             .with(throttles::store::count_failure(tenant, self.subject, &change, now))
             .with(throttles::store::conclude(tenant, self.subject, self.id))
             .with(events::store::insert(tenant, &fail, now))
-            .with(events::store::insert_if_locked(tenant, &lock, self.subject.as_str(), &change, now))
+            .with(events::locks::store::insert_if_near_the_last(tenant, &warning, subject, &change, now))
+            .with(events::locks::store::insert_if_locked(
+                tenant,
+                &lock,
+                LOCKED_FOR_GOOD,
+                subject,
+                &change,
+                now,
+            ))
     }
 
     fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {
@@ -192,7 +216,7 @@ impl PasswordAttempt<'_> {
             session: self.session,
             reason: Some(reason),
             client: Some(self.client),
-            details: json!({ "family": self.family.as_str(), "subject": self.subject.as_str() }),
+            details: json!({ "family": self.family.as_str(), "subject": self.subject.as_str(), "proof": self.proof.as_str() }),
             ..Event::new(name, Actor::Unknown)
         }
     }

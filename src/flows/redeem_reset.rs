@@ -16,7 +16,7 @@ use crate::passwords::Presence;
 use crate::sessions::EndReason;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
-use crate::throttles::{self, Subject};
+use crate::throttles;
 use crate::users;
 use crate::users::store::user_columns;
 
@@ -86,7 +86,7 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
         .with(users::store::redeem_password(&tenant.id, user, &hash, now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::spend(&tenant.id, &digest, user, now))
-        .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
+        .with(throttles::store::clear_all(&tenant.id, user, &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));
     match app.db.apply(change).await {
         Ok(_) => Ok(Redeemed { user: user.clone(), at: now }),

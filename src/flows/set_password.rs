@@ -13,7 +13,7 @@ use crate::password_resets;
 use crate::passwords::Presence;
 use crate::sessions::EndReason;
 use crate::tenants::Tenant;
-use crate::throttles::{self, Subject};
+use crate::throttles;
 use crate::users;
 
 use super::Deed;
@@ -53,7 +53,7 @@ pub async fn set_password(
         .with(users::store::set_password(&tenant.id, &user, Some(&hash), now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::delete_of(&tenant.id, &user))
-        .with(throttles::store::clear(&tenant.id, &Subject::user(&user), &ChangeId::random(), now))
+        .with(throttles::store::clear_all(&tenant.id, &user, &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));
     match app.db.apply(change).await {
         Ok(_) => Ok(now),

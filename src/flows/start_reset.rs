@@ -13,7 +13,7 @@ use crate::ids::{ChangeId, UserId};
 use crate::password_resets::{self, new_secret, secret_digest};
 use crate::sessions::EndReason;
 use crate::tenants::Tenant;
-use crate::throttles::{self, Subject};
+use crate::throttles;
 use crate::users::{self, LoginName};
 
 use super::Deed;
@@ -85,7 +85,7 @@ pub async fn reset_login(
         .with(users::store::set_password(&tenant.id, user, None, now))
         .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
         .with(password_resets::store::insert(&tenant.id, &digest, Some(user), started.expires_at, now))
-        .with(throttles::store::clear(&tenant.id, &Subject::user(user), &ChangeId::random(), now))
+        .with(throttles::store::clear_all(&tenant.id, user, &ChangeId::random(), now))
         .with(events::store::insert(&tenant.id, &event, now));
     match app.db.apply(change).await {
         Ok(_) => Ok(started),

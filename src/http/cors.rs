@@ -18,7 +18,7 @@ use super::headers;
 
 /// The headers a web app may send: those of the documented calls, and the request's ids.
 const REQUEST_HEADERS: &str = "authorization, content-type, deviceid, device-id, platform, x-correlation-id, \
-                               x-device-id, x-forwarded-for, x-forwarded-from, x-request-id, x-tenant-id";
+                               x-device-id, x-device-proof, x-forwarded-for, x-forwarded-from, x-request-id, x-tenant-id";
 
 /// Answers a preflight, or runs the request and gives its answer the headers its tenant allows.
 pub async fn answer(app: &App, mut request: Request, next: Next) -> Response {

@@ -31,10 +31,11 @@ const TENANT_ID: &str = "x-tenant-id";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_FROM: &str = "x-forwarded-from";
 const PLATFORM: [&str; 2] = ["platform", "sec-ch-ua-platform"];
+const DEVICE_PROOF: &str = "x-device-proof";
 const DEVICE_ID: [&str; 3] = ["deviceid", "x-device-id", "device-id"];
 
 /// The headers that mean something to us. Each may be there once (R127, R133).
-const OURS: [&str; 15] = [
+const OURS: [&str; 16] = [
     TENANT_ID,
     FORWARDED_FOR,
     FORWARDED_FROM,
@@ -43,6 +44,7 @@ const OURS: [&str; 15] = [
     "deviceid",
     "x-device-id",
     "device-id",
+    DEVICE_PROOF,
     "authorization",
     "content-type",
     "origin",
@@ -98,8 +100,15 @@ fn checked<'a>(name: &str, value: &'a HeaderValue, most: usize) -> Result<Option
 
 /// A header's name as the documentation spells it.
 fn documented(name: &str) -> &str {
-    let spellings =
-        ["X-Tenant-ID", "X-Forwarded-For", "X-Forwarded-From", "deviceId", "X-Device-Id", "User-Agent"];
+    let spellings = [
+        "X-Tenant-ID",
+        "X-Forwarded-For",
+        "X-Forwarded-From",
+        "deviceId",
+        "X-Device-Id",
+        "X-Device-Proof",
+        "User-Agent",
+    ];
     spellings.into_iter().find(|spelling| spelling.eq_ignore_ascii_case(name)).unwrap_or(name)
 }
 
@@ -184,6 +193,12 @@ pub fn missing_for_login(headers: &HeaderMap, client: &Client, admin: bool) -> V
         ("deviceId", admin || client.device_id.is_some(), "is required: the app's id for this device"),
     ];
     all.into_iter().filter(|(_, there, _)| !there).map(|(name, _, why)| FieldError::new(name, why)).collect()
+}
+
+/// X-Device-Proof: what cannot be a proof is as if it were not there.
+#[must_use]
+pub fn device_proof(headers: &HeaderMap) -> Option<SecretString> {
+    headers.get(DEVICE_PROOF)?.to_str().ok().map(SecretString::from)
 }
 
 /// X-Tenant-ID: missing is told, unreadable is a tenant that nobody knows.

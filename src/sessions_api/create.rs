@@ -105,6 +105,7 @@ pub(super) async fn start_session(
         user,
         name,
         password,
+        proof: headers::device_proof(&parts.headers),
         client,
     };
     flows::login(&app, login).await.map(|logged_in| Success::new(SessionStarted::from(logged_in)))

@@ -3,11 +3,11 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{AttemptId, ChangeId, TenantId};
+use crate::ids::{AttemptId, ChangeId, TenantId, UserId};
 
 use crate::error::MAX_ATTEMPTS;
 
-use super::{Subject, dead_before, lock_end};
+use super::{MAX_IN_ALL, Subject, dead_before, lock_end};
 
 /// Reserves an attempt if one is free. [`super::Reservation::from_applied`] reads the answer, which is
 /// not a refusal even where nothing is free: what was learned of dead attempts must stay. `lock_event`
@@ -25,24 +25,25 @@ pub fn reserve(
     [
         // A lock that is over takes its failures with it (R016).
         Statement::new(
-            "insert into throttles (tenant_id, subject, failures, updated_at, change_id) \
-             values ($1, $2, 0, $3, $4) on conflict (tenant_id, subject) do update set \
+            "insert into throttles (tenant_id, subject, user_id, failures, total, created_at, updated_at, change_id) \
+             values ($1, $2, $3, 0, 0, $4, $4, $5) on conflict (tenant_id, subject) do update set \
              failures = case when throttles.locked_until <= excluded.updated_at then 0 else throttles.failures end, \
              locked_until = case when throttles.locked_until <= excluded.updated_at then null \
                             else throttles.locked_until end, \
-             updated_at = excluded.updated_at, change_id = excluded.change_id",
+             user_id = excluded.user_id, updated_at = excluded.updated_at, change_id = excluded.change_id",
         )
         .bind(tenant)
         .bind(subject.as_str())
+        .bind(subject.user_id())
         .bind(now)
         .bind(change),
         Statement::new(
-            "update throttles set failures = failures + stale.number, \
+            "update throttles set failures = failures + stale.number, total = total + stale.number, \
              locked_until = case when locked_until is null and failures + stale.number >= $5 then $4 \
                             else locked_until end \
              from (select count(*) as number from attempts \
                    where tenant_id = $1 and subject = $2 and reserved_at < $3) as stale \
-             where tenant_id = $1 and subject = $2 returning failures, locked_until",
+             where tenant_id = $1 and subject = $2 returning failures, total, locked_until",
         )
         .bind(tenant)
         .bind(subject.as_str())
@@ -56,15 +57,17 @@ pub fn reserve(
             .bind(stale),
         Statement::new(
             "insert into attempts (tenant_id, subject, id, reserved_at) \
-             select $1, $2, $3, $4 from throttles t \
-             where t.tenant_id = $1 and t.subject = $2 and t.locked_until is null and t.failures + \
-             (select count(*) from attempts a where a.tenant_id = $1 and a.subject = $2) < $5 returning id",
+             select $1, $2, $3, $4 from throttles t cross join (select count(*) as number from attempts \
+             where tenant_id = $1 and subject = $2) as flying \
+             where t.tenant_id = $1 and t.subject = $2 and t.locked_until is null \
+             and t.failures + flying.number < $5 and t.total + flying.number < $6 returning id",
         )
         .bind(tenant)
         .bind(subject.as_str())
         .bind(attempt)
         .bind(now)
-        .bind(MAX_ATTEMPTS),
+        .bind(MAX_ATTEMPTS)
+        .bind(MAX_IN_ALL),
     ]
 }
 
@@ -74,13 +77,13 @@ pub fn give_back(tenant: &TenantId, subject: &Subject, attempt: &AttemptId) -> S
     delete_attempt(tenant, subject, attempt)
 }
 
-/// Counts a failure, and locks at the fifth. Answers `failures` and `locked_until`.
+/// Counts a failure, and locks at the fifth. Answers `failures`.
 #[must_use]
 pub fn count_failure(tenant: &TenantId, subject: &Subject, change: &ChangeId, now: Timestamp) -> Statement {
     Statement::new(
-        "update throttles set failures = failures + 1, updated_at = $3, change_id = $4, \
+        "update throttles set failures = failures + 1, total = total + 1, updated_at = $3, change_id = $4, \
          locked_until = case when failures + 1 >= $6 then $5 else locked_until end \
-         where tenant_id = $1 and subject = $2 returning failures, locked_until",
+         where tenant_id = $1 and subject = $2 returning failures",
     )
     .bind(tenant)
     .bind(subject.as_str())
@@ -90,15 +93,31 @@ pub fn count_failure(tenant: &TenantId, subject: &Subject, change: &ChangeId, no
     .bind(MAX_ATTEMPTS)
 }
 
-/// Clears the failures after a success (the documented counter: docs/contract-notes.md).
+/// Clears a budget's failures after a success (the documented counter: docs/contract-notes.md), or where somebody
+/// unlocks it.
 #[must_use]
 pub fn clear(tenant: &TenantId, subject: &Subject, change: &ChangeId, now: Timestamp) -> Statement {
     Statement::new(
-        "update throttles set failures = 0, locked_until = null, updated_at = $3, change_id = $4 \
+        "update throttles set failures = 0, total = 0, locked_until = null, updated_at = $3, change_id = $4 \
          where tenant_id = $1 and subject = $2",
     )
     .bind(tenant)
     .bind(subject.as_str())
+    .bind(now)
+    .bind(change)
+}
+
+/// Clears the failures of all of a user's budgets: the password is another one, or somebody unlocks them.
+#[must_use]
+pub fn clear_all(tenant: &TenantId, user: &UserId, change: &ChangeId, now: Timestamp) -> Statement {
+    Statement::new(
+        // A node of the version before names no user in the row.
+        "update throttles set failures = 0, total = 0, locked_until = null, updated_at = $4, change_id = $5 \
+         where tenant_id = $1 and (user_id = $2 or subject = $3)",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(Subject::unproven(user).as_str())
     .bind(now)
     .bind(change)
 }

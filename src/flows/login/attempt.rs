@@ -16,10 +16,11 @@ use crate::ids::{AttemptId, ChangeId};
 use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::{self, NewSession};
-use crate::throttles::Subject;
+use crate::throttles::{Proof, Subject};
 use crate::users::{self, User};
 use crate::{devices, flows::login::read::Found};
 
+use super::proof::networks_with;
 use super::{LoggedIn, Login, limits, rehash};
 
 /// One attempt, with everything that was read for it.
@@ -29,6 +30,8 @@ pub(super) struct Attempt {
     pub(super) found: Found,
     /// What a success is signed with.
     pub(super) key: Arc<SigningKey>,
+    /// What the caller has shown of having been let in before.
+    pub(super) proof: Proof,
     pub(super) subject: Subject,
     pub(super) id: AttemptId,
     /// The instant at which the truth was read; the session begins with it.
@@ -50,6 +53,7 @@ impl Attempt {
             tenant: &self.found.tenant,
             user: self.found.user.as_ref().map(|user| &user.id),
             session: None,
+            proof: self.proof,
             subject: &self.subject,
             id: &self.id,
             family: self.request.family,
@@ -143,14 +147,19 @@ impl Attempt {
         };
         let success = event(
             EventName::AuthnLoginSuccess,
-            json!({ "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id }),
+            json!({
+                "family": session.family.as_str(), "amr": ["pwd"], "tenantKey": session.tenant_key_id,
+                "proof": self.proof.as_str(),
+            }),
         );
         // Made before what else is told of the login, and so before that in the session's timeline.
         let opened = events::store::insert(tenant, &success, *now);
         let device = request.client.device_id.as_deref();
         let noted = device.map(|device| {
             let platform = request.client.platform.as_deref();
-            devices::store::note_login(tenant, &user.id, device, platform, &change, *now)
+            let read = found.device.as_ref().map_or("[]", |device| device.networks.as_str());
+            let networks = (read, networks_with(found.device.as_ref(), request));
+            devices::store::note_login(tenant, &user.id, device, platform, networks, &change, *now)
         });
         let first = event(EventName::AuthnLoginNewDevice, json!({ "firstDevice": true }));
         let others = json!({ "firstDevice": false });

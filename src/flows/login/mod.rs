@@ -6,16 +6,15 @@
 
 mod attempt;
 mod limits;
+mod proof;
 mod read;
 mod rehash;
-
-use std::sync::Arc;
 
 use metrics::counter;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::access_tokens::{Claims, SigningKey};
+use crate::access_tokens::Claims;
 use crate::app::SharedApp;
 use crate::client::Client;
 use crate::clock::Timestamp;
@@ -24,7 +23,6 @@ use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Tenant, TenantName};
-use crate::throttles::Subject;
 use crate::users::{LoginName, User};
 
 use super::new_password::ticket;
@@ -64,6 +62,8 @@ pub struct Login {
     pub user: PathId<UserId>,
     pub name: LoginName,
     pub password: SecretString,
+    /// An earlier refresh token of the user's and the device's, if the caller shows one: it speaks for the caller.
+    pub proof: Option<SecretString>,
     pub client: Client,
 }
 
@@ -100,13 +100,17 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
 async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
     let unknown = Error::Tenant(TenantProblem::Unknown);
-    let found = read::find(app, &request).await?.ok_or(unknown)?;
+    let token = proof::shown_token(&request);
+    let found = read::find(app, &request, token.as_ref()).await?.ok_or(unknown)?;
     open_the_door(app, &mut request, &found, now)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
+    let (proof, subject) = proof::proven(app, &request, token.as_ref(), &found);
 
     let no_failure_before = Instant::now() + found.tenant.failure_floor;
-    let outcome = attempt(app, request, found, key, now).await;
+    let attempt =
+        Attempt { app: app.clone(), request, found, key, proof, subject, id: AttemptId::random(), now };
+    let outcome = drive(attempt).await;
     // An imported hash takes another time than ours, and waits in another queue: no failure tells by it what it was
     // (R004).
     if outcome.as_ref().err().is_some_and(tells_of_the_hash) {
@@ -116,21 +120,12 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
 }
 
 /// An attempt from its place in the hash queue to its end.
-async fn attempt(
-    app: &SharedApp,
-    request: Login,
-    found: Found,
-    key: Arc<SigningKey>,
-    now: Timestamp,
-) -> Result<LoggedIn, Error> {
+async fn drive(attempt: Attempt) -> Result<LoggedIn, Error> {
+    let Attempt { app, found, .. } = &attempt;
     let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
+    // It waits for a slot for as long as its place in the hash queue is good.
     let ticket = ticket(app, &found.tenant, stored)?;
     let (presence, _guard) = Presence::new();
-    // Computed for whoever it is: the same work for all.
-    let name_digest = app.master.current().name_digest(request.name.as_str());
-    let subject = found.user.as_ref().map_or(Subject::name(&name_digest), |user| Subject::user(&user.id));
-    // It waits for a slot for as long as its place in the hash queue is good.
-    let attempt = Attempt { app: app.clone(), request, found, key, subject, id: AttemptId::random(), now };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))
         .await

@@ -1,10 +1,11 @@
-//! What a login must know, in one query: tenant, key, user, customer, origin. The throttle is the
-//! reservation's to read, under its lock.
+//! What a login must know, in one query: tenant, key, user, customer, origin, device, and the session of its proof. The
+//! throttle is the reservation's to read, under its lock.
 
 use crate::app::SharedApp;
 use crate::client::WebOrigin;
 use crate::db::Statement;
 use crate::error::Error;
+use crate::refresh_tokens::RefreshToken;
 use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantKey, TenantName};
@@ -12,6 +13,7 @@ use crate::users::User;
 use crate::users::store::user_columns;
 
 use super::Login;
+use super::proof::{KnownDevice, ShownSession};
 
 /// What was found. The tenant is there; all else may be missing.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Found {
     pub key: Option<TenantKey>,
     pub user: Option<User>,
     pub origin_listed: bool,
+    pub device: Option<KnownDevice>,
+    pub shown_session: Option<ShownSession>,
 }
 
 macro_rules! reading {
@@ -32,12 +36,23 @@ macro_rules! reading {
             ", ",
             user_columns!(),
             ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $4) \
-             as origin_listed \
+             as origin_listed, d.change_id as known_device_id, d.first_seen_at as known_device_first_seen_at, \
+             d.networks as known_device_networks, \
+             coalesce((select h.total from throttles h where h.tenant_id = d.tenant_id \
+             and h.subject = 'user:' || d.user_id || '/half:' || d.change_id), 0) as half_failures, \
+             coalesce((select f.total from throttles f where f.tenant_id = d.tenant_id \
+             and f.subject = 'user:' || d.user_id || '/full:' || d.change_id), 0) as full_failures, \
+             s.id as shown_session_id, s.user_id as shown_session_user_id, s.device_id as shown_session_device_id, \
+             s.salt as shown_session_salt, s.refresh_key_id as shown_session_key_id, \
+             s.created_at as shown_session_created_at \
              from tenants t \
              left join tenant_keys k on k.tenant_id = t.id and k.tenant_key = $2 \
              left join login_names n on n.tenant_id = t.id and n.name = $3 \
              left join users u on u.tenant_id = n.tenant_id and u.id = n.user_id \
              left join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
+             left join devices d on d.tenant_id = u.tenant_id and d.user_id = u.id and d.device_id = $5 \
+             and d.change_id is not null \
+             left join sessions s on s.tenant_id = t.id and s.id = $6 \
              where ",
             $where,
             " and t.slug <> 'system'"
@@ -46,14 +61,21 @@ macro_rules! reading {
 }
 
 /// Reads it; `None` if no tenant is called that.
-pub async fn find(app: &SharedApp, request: &Login) -> Result<Option<Found>, Error> {
+pub async fn find(
+    app: &SharedApp,
+    request: &Login,
+    token: Option<&RefreshToken>,
+) -> Result<Option<Found>, Error> {
     let statement = match &request.tenant {
         TenantName::Slug(slug) => Statement::new(reading!("t.slug = $1")).bind(slug.as_str()),
         TenantName::Id(id) => Statement::new(reading!("t.id = $1")).bind(id),
     }
     .bind(request.key.tenant_key.as_deref())
     .bind(request.name.as_str())
-    .bind(request.client.web_origin.as_ref().map(WebOrigin::as_str));
+    .bind(request.client.web_origin.as_ref().map(WebOrigin::as_str))
+    .bind(request.client.device_id.as_deref())
+    // By the token and not by the name: the same work whoever has the name.
+    .bind(token.map(|token| &token.session));
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Found {
@@ -61,5 +83,7 @@ pub async fn find(app: &SharedApp, request: &Login) -> Result<Option<Found>, Err
         key: TenantKey::from_row(row)?,
         user: User::from_row(row)?,
         origin_listed: row.bool("origin_listed")?,
+        device: KnownDevice::from_row(row)?,
+        shown_session: ShownSession::from_row(row)?,
     }))
 }

@@ -1,23 +1,11 @@
 //! The networks that a session is used from: a new one is told once (R067).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::client::network;
 
 /// How many are remembered: a session that roams more than that tells nothing by roaming on.
 const MOST: usize = 16;
-
-/// The network of an address, as far as one provider's customer stays in it: IPv4 /24, IPv6 /48.
-fn network(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
-        }
-        IpAddr::V6(ip) => {
-            let [a, b, c, ..] = ip.segments();
-            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
-        }
-    }
-}
 
 /// The networks of a session whose login came from `first`, once it is used from `ip`; `None` where nothing is new or
 /// there are too many to say.
