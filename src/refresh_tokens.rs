@@ -119,7 +119,7 @@ mod tests {
         let keys = keys();
         let (tenant, session) = (TenantId::random(), SessionId::parse("s1").unwrap());
         let own = Binding { tenant: &tenant, session: &session, device: Some("d"), salt: &[1; 16] };
-        let token = parse(&compute(keys.current(), &own, 7)).unwrap();
+        let token = parse(&compute(&keys.current(), &own, 7)).unwrap();
         assert_eq!((token.generation, token.key_id.as_str()), (7, "a"));
         assert_eq!((&token.tenant, &token.session), (&tenant, &session));
         assert!(token.holds(&keys, &own));
@@ -137,7 +137,7 @@ mod tests {
         let forged = RefreshToken { generation: 8, ..token };
         assert!(!forged.holds(&keys, &own));
         let stranger = keys_like(&keys);
-        let token = parse(&compute(keys.current(), &own, 7)).unwrap();
+        let token = parse(&compute(&keys.current(), &own, 7)).unwrap();
         assert!(!token.holds(&stranger, &own), "the same key id with other bytes");
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let long = "i".repeat(crate::ids::MAX_ID_LENGTH);
         let (tenant, session) = (TenantId::parse(&long).unwrap(), SessionId::parse(&long).unwrap());
         let own = Binding { tenant: &tenant, session: &session, device: None, salt: &[1; 16] };
-        let token = parse(&compute(keys.current(), &own, u64::MAX)).unwrap();
+        let token = parse(&compute(&keys.current(), &own, u64::MAX)).unwrap();
         assert!(token.holds(&keys, &own));
     }
 
@@ -162,7 +162,7 @@ mod tests {
             let keys = keys();
             let (tenant, session) = (TenantId::random(), SessionId::parse("s1").unwrap());
             let own = Binding { tenant: &tenant, session: &session, device: None, salt: &[1; 16] };
-            let mut token = compute(keys.current(), &own, 1);
+            let mut token = compute(&keys.current(), &own, 1);
             let at = at % token.len();
             if at >= PREFIX.len() && token[at..=at] != to {
                 token.replace_range(at..=at, &to);

@@ -11,8 +11,8 @@ use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
     Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
-    go_on_with_session_operations, lower_failure_floors, number_events, retire_replaced_signing_keys,
-    rotate_due_signing_keys, summarise_refusals, write_down_endings,
+    go_on_with_session_operations, lower_failure_floors, number_events, reread_master_keys,
+    retire_replaced_signing_keys, rotate_due_signing_keys, summarise_refusals, write_down_endings,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -44,6 +44,11 @@ pub async fn run(app: SharedApp) {
         every(SOON, "sessions that are being ended by a search were not; it is tried again at once", || {
             go_on_with_session_operations(app)
         }),
+        every(
+            SOON,
+            "the master key file was changed and cannot be used; all goes on with what was read before",
+            || { reread_master_keys(app) }
+        ),
         every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
             retire_replaced_signing_keys(&app.db, &app.master, app.clock.now())
         }),
@@ -76,7 +81,7 @@ where
     loop {
         ticks.tick().await;
         if let Err(error) = task().await {
-            warn!(cause = %error, "{failure}");
+            warn!(cause = format!("{error:#}"), "{failure}");
         }
     }
 }

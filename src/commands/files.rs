@@ -1,12 +1,14 @@
-//! Files that are written once: whole or not at all, and never over another. Files that hold a secret.
+//! Files that are written whole or not at all: once and never over another, or in place of what they held. Files that hold
+//! a secret.
 
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 /// Makes a file with this text and mode; fails with `AlreadyExists` if there is one. A crash leaves the
 /// whole file or none: an empty master key file would be taken for a lost one.
@@ -30,6 +32,44 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 
 fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Gives a file with a secret another text, whole or not at all, with the owner and the mode that it has. Of two who do it
+/// at once the second is refused.
+pub(super) fn edit(
+    path: &Path,
+    edit: impl FnOnce(&str) -> anyhow::Result<Zeroizing<String>>,
+) -> anyhow::Result<()> {
+    // What a link names is replaced, not the link.
+    let path = fs::canonicalize(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+    let shown = path.display();
+    let mut file = fs::File::open(&path).with_context(|| format!("{shown}: cannot be read"))?;
+    let facts = file.metadata()?;
+    let is_alone = file.try_lock().is_ok() && fs::metadata(&path)?.ino() == facts.ino();
+    ensure!(is_alone, "{shown}: another command is changing it; wait for its end and try again");
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).with_context(|| format!("{shown}: cannot be read"))?;
+    let text = edit(&text)?;
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = Path::new(&draft);
+    let replaced = write_as(draft, &facts, &text).and_then(|()| fs::rename(draft, &path));
+    if replaced.is_err() {
+        let _ = fs::remove_file(draft);
+    }
+    let durable = replaced.and_then(|()| sync_folder(&path));
+    durable.with_context(|| format!("{shown}: cannot be replaced; run this as the user who owns it"))
+}
+
+fn write_as(path: &Path, facts: &fs::Metadata, text: &str) -> io::Result<()> {
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(facts.mode() & 0o777).open(path)?;
+    let made = file.metadata()?;
+    if (made.uid(), made.gid()) != (facts.uid(), facts.gid()) {
+        fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
+    }
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -66,5 +106,26 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "one");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_mode_and_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        create(&path, 0o600, "one").unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        edit(&link, |text| Ok(Zeroizing::new(format!("two\n{text}")))).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\none");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let other = edit(&path, |_| {
+            let error = edit(&path, |_| panic!("somebody else is at it")).unwrap_err();
+            assert!(error.to_string().contains("another command"), "{error}");
+            anyhow::bail!("not today")
+        });
+        assert_eq!(other.unwrap_err().to_string(), "not today");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\none");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
     }
 }

@@ -139,6 +139,7 @@ pub(super) async fn serve(
     stop: StopRequests,
 ) -> anyhow::Result<()> {
     sessions::keys::remember_master(&app.db, &app.master, app.clock.now()).await?;
+    installation::share_name_key(&app.db, &app.master).await?;
     let app = Arc::new(app);
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
     let routers = (server::public_router(&app), server::operator_router(&app, metrics));

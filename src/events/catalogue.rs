@@ -84,6 +84,8 @@ impl EventName {
             Self::SigningKeyRetired => "A signing key counts no longer.",
             Self::OperatorCreated => "An operator was made.",
             Self::OperatorRevoked => "An operator was revoked.",
+            Self::MasterKeyAdded => "A line was made, or made current, in the master key file.",
+            Self::MasterKeyRetired => "A line was taken out of the master key file.",
             Self::RefusalsSummary => "What was refused before any tenant was known, counted by the minute.",
         }
     }
@@ -185,6 +187,7 @@ impl EventName {
             }
             Self::OperatorCreated => &[OPERATOR, ("expiresAt", "When the token ends; null: never.")],
             Self::OperatorRevoked => &[OPERATOR],
+            Self::MasterKeyAdded | Self::MasterKeyRetired => &[("masterKeyId", "The line's id.")],
             Self::RefusalsSummary => &[
                 ("malformed", "Requests that could not be read."),
                 ("tenant", "Requests of an unknown or wrongly authenticated tenant."),
@@ -196,7 +199,14 @@ impl EventName {
     /// Whether it stands under a tenant of Vestibule's and so in its feed; the others stand under the system tenant.
     #[must_use]
     pub const fn is_of_tenants(self) -> bool {
-        !matches!(self, Self::OperatorCreated | Self::OperatorRevoked | Self::RefusalsSummary)
+        !matches!(
+            self,
+            Self::OperatorCreated
+                | Self::OperatorRevoked
+                | Self::MasterKeyAdded
+                | Self::MasterKeyRetired
+                | Self::RefusalsSummary
+        )
     }
 
     /// The first of these details that is not described above.

@@ -60,6 +60,8 @@ pub enum EventName {
     SigningKeyRetired,
     OperatorCreated,
     OperatorRevoked,
+    MasterKeyAdded,
+    MasterKeyRetired,
     StoreRolledBack,
     RefusalsSummary,
 }
@@ -102,6 +104,8 @@ impl EventName {
         Self::SigningKeyRetired,
         Self::OperatorCreated,
         Self::OperatorRevoked,
+        Self::MasterKeyAdded,
+        Self::MasterKeyRetired,
         Self::StoreRolledBack,
         Self::RefusalsSummary,
     ];
@@ -151,6 +155,8 @@ impl EventName {
             Self::SigningKeyRetired => "signing_key_retired",
             Self::OperatorCreated => "operator_created",
             Self::OperatorRevoked => "operator_revoked",
+            Self::MasterKeyAdded => "master_key_added",
+            Self::MasterKeyRetired => "master_key_retired",
             Self::StoreRolledBack => "store_rolled_back",
             Self::RefusalsSummary => "input_refusals_summary",
         }

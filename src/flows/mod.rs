@@ -32,6 +32,7 @@ mod list_devices;
 mod list_users;
 mod login;
 mod lower_failure_floors;
+mod master_keys;
 mod move_user;
 mod new_password;
 mod number_events;
@@ -93,6 +94,9 @@ pub use list_devices::{get_device, list_devices, rename_device};
 pub use list_users::{Page, list_users};
 pub use login::{LoggedIn, Login, PathId, login};
 pub use lower_failure_floors::lower_failure_floors;
+pub use master_keys::{
+    UsedMasterKey, list_master_keys, note_master_key, reread_master_keys, reseal_under_current,
+};
 pub use move_user::move_user;
 pub use new_password::check_new_password;
 pub use number_events::{Numbered, number_events};

@@ -56,7 +56,9 @@ pub(super) async fn find_by_token(
             device: found.session.device_id.as_deref(),
             salt: &found.salt,
         };
-        let is_ours = token.key_id == found.master_key_id && token.holds(&app.master, &binding);
+        let is_ours = token.key_id == found.master_key_id
+            && app.master.find_stored(&found.master_key_id).is_some()
+            && token.holds(&app.master, &binding);
         return Ok(is_ours.then(|| found.shown_by(ShownToken::Refresh { generation: token.generation })));
     }
     let signed = verify(app, token).await?.filter(|signed| signed.tenant == *tenant);

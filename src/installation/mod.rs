@@ -2,9 +2,35 @@
 
 pub mod store;
 
+use anyhow::Context;
+
 use crate::db::{Database, DbError};
+use crate::secrets::MasterKeys;
 
 /// Whether the database belongs to the demo, whose secrets everybody knows.
 pub async fn is_demo(db: &Database) -> Result<bool, DbError> {
     Ok(!db.fetch(store::find_demo()).await?.is_empty())
+}
+
+/// What the key is sealed for that names nobody has are digested by.
+#[must_use]
+pub fn name_key_place() -> String {
+    "installation/name_key".to_owned()
+}
+
+/// Lets the master keys digest names by the key that all nodes use: at first the one of the line that was current then, so
+/// that the failures from before count on.
+///
+/// # Errors
+/// The database failed, or the file has no line that opens it.
+pub async fn share_name_key(db: &Database, master: &MasterKeys) -> anyhow::Result<()> {
+    let place = name_key_place();
+    let mut kept = db.fetch(store::find_name_key()).await?;
+    if kept.is_empty() {
+        db.apply(store::keep_name_key(&master.seal_name_key(&place)?)).await?;
+        // Another node may have been first.
+        kept = db.fetch(store::find_name_key()).await?;
+    }
+    let row = kept.first().context("the key for names was not kept")?;
+    master.use_name_key(&place, &row.text("value")?)
 }

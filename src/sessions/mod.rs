@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::customers::CustomerStatus;
 use crate::db::{DbError, Row};
 use crate::ids::{CustomerId, SessionId, TenantId, TenantKeyId, UserId};
-use crate::secrets::{MasterKeys, random};
+use crate::secrets::{MasterKey, random};
 use crate::tenants::{Family, Lifetimes, Tenant};
 use crate::users::User;
 
@@ -265,7 +265,7 @@ impl NewSession {
         user: &User,
         tenant_key: Option<TenantKeyId>,
         signing_kid: &str,
-        master: &MasterKeys,
+        master: &MasterKey,
         now: Timestamp,
     ) -> Self {
         let Lifetimes { idle_seconds, absolute_seconds, .. } = tenant.settings.lifetimes();
@@ -281,7 +281,7 @@ impl NewSession {
             idle_expires_at: now.plus_seconds(idle_seconds).min(expires_at),
             expires_at,
             salt: random(),
-            refresh_key_id: master.current().id().to_owned(),
+            refresh_key_id: master.id().to_owned(),
             previous_login_at: user.last_login_at,
         }
     }

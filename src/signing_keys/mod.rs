@@ -66,7 +66,8 @@ pub async fn generate(
 }
 
 /// Where a private key belongs: sealed for this place, it opens in no other row.
-fn place(tenant: &TenantId, kid: &str) -> String {
+#[must_use]
+pub fn place(tenant: &TenantId, kid: &str) -> String {
     format!("signing_keys/{tenant}/{kid}/private_key")
 }
 

@@ -97,6 +97,42 @@ pub fn find_one_for_each_master_key() -> Statement {
     )
 }
 
+/// The next private halves, of all tenants, that are sealed under another line of the master key file than the one whose
+/// columns begin so.
+#[must_use]
+pub fn find_sealed_otherwise(prefix: &str, after_tenant: &str, after_kid: &str) -> Statement {
+    Statement::new(
+        "select tenant_id, kid as name, private_key as sealed from signing_keys \
+         where substr(private_key, 1, length(cast($1 as text))) <> $1 \
+         and (tenant_id > $2 or (tenant_id = $2 and kid > $3)) order by tenant_id, kid limit 100",
+    )
+    .bind(prefix)
+    .bind(after_tenant)
+    .bind(after_kid)
+}
+
+/// How many private halves, of all tenants, are sealed under the line whose columns begin so.
+#[must_use]
+pub fn count_sealed(prefix: &str) -> Statement {
+    Statement::new(
+        "select count(*) as number from signing_keys where substr(private_key, 1, length(cast($1 as text))) = $1",
+    )
+    .bind(prefix)
+}
+
+/// Seals a private half anew, unless it was retired meanwhile.
+#[must_use]
+pub fn reseal(tenant: &TenantId, kid: &str, old: &str, new: &str) -> Statement {
+    Statement::new(
+        "update signing_keys set private_key = $4 where tenant_id = $1 and kid = $2 and private_key = $3 \
+         returning kid",
+    )
+    .bind(tenant)
+    .bind(kid)
+    .bind(old)
+    .bind(new)
+}
+
 /// The public halves of all the tenant's keys, oldest first.
 #[must_use]
 pub fn find_public(tenant: &TenantId) -> Statement {

@@ -96,7 +96,9 @@ impl Attempt {
         let Self { app, request, found, key, now, .. } = self;
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
-        let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &app.master, *now);
+        // One for the row and the token: another may become current meanwhile.
+        let master = app.master.current();
+        let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &master, *now);
         let of_session = OfSession {
             id: &session.id,
             tenant_key: session.tenant_key_id.as_ref(),
@@ -119,7 +121,7 @@ impl Attempt {
             device: request.client.device_id.as_deref(),
             salt: &session.salt,
         };
-        let refresh_token = refresh_tokens::compute(app.master.current(), &binding, 1);
+        let refresh_token = refresh_tokens::compute(&master, &binding, 1);
         self.attempt().succeed(self.success(&user, &session), Some(key.kid())).await?;
         Ok(LoggedIn {
             access_token,

@@ -83,7 +83,7 @@ pub(super) fn proven(
     found: &Found,
 ) -> (Proof, Subject) {
     // Both are computed for whoever it is: the same work for all.
-    let digest = app.master.current().name_digest(request.name.as_str());
+    let digest = app.master.name_digest(request.name.as_str());
     let session = found
         .shown_session
         .as_ref()

@@ -134,7 +134,7 @@ async fn answer(app: &App, found: Found, session: Session, now: Timestamp) -> Re
     let binding = read::binding(&tenant, &session, &salt);
     // The key that its login took: another one that is current now signs nobody out.
     let master = app.master.find(&master_key_id).ok_or(Error::RefreshToken)?;
-    let refresh_token = refresh_tokens::compute(master, &binding, generation(&session));
+    let refresh_token = refresh_tokens::compute(&master, &binding, generation(&session));
     let user = User { last_login_at: previous_login_at, ..user };
     Ok(Refreshed { access_token, refresh_token, claims, tenant, user, session })
 }

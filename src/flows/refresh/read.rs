@@ -98,7 +98,7 @@ fn holds(app: &App, token: &RefreshToken, found: &Found) -> bool {
     if token.key_id != *master_key_id {
         return false;
     }
-    if app.master.find(master_key_id).is_none() {
+    if app.master.find_stored(master_key_id).is_none() {
         error!(key = master_key_id, session = %session.id, "a session's refresh tokens need a master key that the file does not have");
         return false;
     }

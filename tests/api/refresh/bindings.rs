@@ -27,7 +27,7 @@ async fn forgeries(app: &TestApp, tenant: &TestTenant, opened: &Opened) -> Vec<(
     let session = SessionId::from_stored(opened.session.clone());
     let absent = SessionId::at(app.clock.now());
     let other_tenant = TenantId::random();
-    let key = app.app.master.current();
+    let key = &app.app.master.current();
     let with = |tenant: &TenantId, session: &SessionId, salt: &[u8]| {
         compute(key, &Binding { tenant, session, device: Some("device-1"), salt }, 1)
     };
@@ -58,7 +58,7 @@ async fn forgeries(app: &TestApp, tenant: &TestTenant, opened: &Opened) -> Vec<(
         ("another salt", with(&tenant.id, &session, &[0; 16])),
         ("another device", compute(key, &Binding { device: Some("device-2"), ..binding }, 1)),
         ("no device", compute(key, &Binding { device: None, ..binding }, 1)),
-        ("another master key", compute(stranger.current(), &binding, 1)),
+        ("another master key", compute(&stranger.current(), &binding, 1)),
     ]
 }
 

@@ -98,7 +98,7 @@ impl TestApp {
         let session = vestibule::ids::SessionId::from_stored(of.session.clone());
         let binding =
             Binding { tenant: &tenant.id, session: &session, device: device.as_deref(), salt: &salt };
-        let key = self.app.master.find(&row.text("refresh_key_id").unwrap()).unwrap();
+        let key = &self.app.master.find(&row.text("refresh_key_id").unwrap()).unwrap();
         Opened { refresh: refresh_tokens::compute(key, &binding, generation), ..of.clone() }
     }
 

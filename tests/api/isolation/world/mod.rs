@@ -179,7 +179,7 @@ impl World {
         let session = SessionId::at(self.app.clock.now());
         let binding =
             Binding { tenant: &self.acme.id, session: &session, device: Some("device-1"), salt: &[0; 16] };
-        compute(self.app.app.master.current(), &binding, 1)
+        compute(&self.app.app.master.current(), &binding, 1)
     }
 
     /// What operators see of a tenant.

@@ -1,4 +1,6 @@
-//! `vestibule keys`: tenant keys, which a tenant's apps and backends show.
+//! `vestibule keys`: tenant keys, which a tenant's apps and backends show; and the lines of the master key file.
+
+mod master;
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
+use self::master::RotateMaster;
 use super::desk::{self, Desk, at_the_desk};
 use super::expiry::ExpiresIn;
 use super::first_tenant::{explain, one_of, print_keys};
@@ -51,6 +54,18 @@ enum Act {
         /// The key's id, as `list` shows it
         id: String,
     },
+    /// Make another line of the master key file current, and seal anew what is sealed under others; nobody is signed out
+    #[command(after_help = master::ROTATE_EXAMPLES)]
+    RotateMaster(RotateMaster),
+    /// List the lines of the master key file, the current one first, and what still needs each; never a key
+    #[command(after_help = "Example:\n  vestibule keys list-master")]
+    ListMaster,
+    /// Take a line that nothing needs any more out of the master key file
+    #[command(after_help = "Example:\n  vestibule keys retire-master 1f0c9a7e")]
+    RetireMaster {
+        /// The line's id, as `list-master` shows it
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +100,9 @@ pub(super) fn run(keys: &Keys, global: &Global, out: &mut dyn Write) -> anyhow::
         Act::Create(asked) => create(desk, json, asked, secret, out).await,
         Act::List { tenant } => list(desk, json, tenant, out).await,
         Act::Revoke { tenant, id } => revoke(desk, json, tenant, id, out).await,
+        Act::RotateMaster(asked) => asked.run(desk, json, out).await,
+        Act::ListMaster => master::list(desk, json, out).await,
+        Act::RetireMaster { id } => master::retire(desk, json, id, out).await,
     })
 }
 
