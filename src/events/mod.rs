@@ -68,7 +68,7 @@ pub enum EventName {
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginFailMax,
