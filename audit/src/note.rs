@@ -136,3 +136,22 @@ pub(crate) fn parts(note: &str) -> Result<(&str, &str), NoteError> {
     // With the newline of its last line, which was split off.
     Ok((&note[..=text.len()], signatures))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of Go's `sumdb/note`.
+    #[test]
+    fn a_note_that_others_have_signed_is_read() {
+        let key = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
+        let text = "If you think cryptography is the answer to your problem,\n\
+                    then you don't know what your problem is.\n";
+        let note = format!(
+            "{text}\n\u{2014} PeterNeumann \
+             x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+        );
+        assert_eq!(open(&note, &key), Ok(text));
+        assert_eq!(open(&note.replace("answer", "problem"), &key), Err(NoteError::Signature));
+    }
+}

@@ -81,7 +81,9 @@ impl Tiles {
             let tile = tile_at(level, size >> (level * u32::from(HEIGHT)));
             let hashes = self.tiles.entry(tile).or_default();
             hashes.push(hash);
-            hash = subtree(hashes);
+            if level < full {
+                hash = subtree(hashes);
+            }
             self.changed.insert(tile);
         }
         true

@@ -269,15 +269,18 @@ fn a_file_has_400_lines_at_most_and_no_unwrap() {
     }
 }
 
-/// What verifies tokens elsewhere knows the server by its wire format alone, and is held to the same measure.
+/// What verifies tokens and evidence elsewhere knows the server by its wire formats alone, and is held to the same
+/// measure.
 #[test]
-fn the_verifier_is_a_crate_of_its_own() {
-    let verifier = Path::new(env!("CARGO_MANIFEST_DIR")).join("verifier");
-    let manifest = fs::read_to_string(verifier.join("Cargo.toml")).unwrap();
-    assert!(!manifest.contains("vestibule = ") && !manifest.contains("path = \"..\""));
+fn what_verifies_elsewhere_is_in_crates_of_its_own() {
     let mut files = Vec::new();
-    all_files(&verifier.join("src"), &mut files);
-    assert!(files.len() > 8, "the sources were not found");
+    for name in ["audit", "verifier"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("vestibule = ") && !manifest.contains("path = \"..\""));
+        all_files(&folder.join("src"), &mut files);
+    }
+    assert!(files.len() > 18, "the sources were not found");
     for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
         let text = fs::read_to_string(file).unwrap();
         let code = text.split("\n#[cfg(test)]").next().unwrap();
