@@ -7,6 +7,10 @@
 // What an operator starts.
 pub mod commands;
 
+// What only `fuzz/` calls.
+#[doc(hidden)]
+pub mod fuzzing;
+
 // What listens, and what goes on in the background.
 pub mod listeners;
 pub mod server;

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use self::out::Out;
+pub(crate) use self::user::judge_import;
 use crate::config::{self, Config};
 use crate::version as build;
 

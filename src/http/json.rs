@@ -23,7 +23,8 @@ pub async fn read<T: DeserializeOwned>(
     parse(&body::read(headers, body, "application/json", limit, app).await?)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+/// The same, of bytes that have been read.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // serde would read an array into a struct, field by field.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first != Some(&b'{') {

@@ -21,6 +21,7 @@ use crate::tenants::Family;
 use crate::users::is_unfit;
 
 pub use create::StartSession;
+pub(crate) use create::name_in_login;
 pub use events::{Reader, SessionTimeline, timeline};
 pub(crate) use list::StateQuery;
 pub use refresh::RefreshSession;

@@ -7,7 +7,8 @@ mod progress;
 mod report;
 mod source;
 
-use std::io::Write;
+use std::io::{Cursor, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,6 +20,7 @@ use super::start::check_database;
 use crate::config::Config;
 use crate::db::{Access, Database, DatabaseOptions};
 use crate::flows::{Destination, find_destination};
+use crate::imports::{Arrival, Line, Premises};
 use crate::tenants::TenantName;
 
 /// How patient a command is with a database that a server uses at the same time: nobody waits for it.
@@ -45,6 +47,21 @@ pub(super) fn run(user: &User, global: &Global, out: &mut dyn Write) -> anyhow::
         User::Import(import) => import::run(import, global, out),
         User::Export(export) => export::run(export, global, out),
     }
+}
+
+/// Reads a file as `user import` does, guessing its format, and judges its entries: for `fuzzing`.
+pub(crate) fn judge_import(
+    name: &Path,
+    text: Vec<u8>,
+    premises: &Premises,
+    take: &mut dyn FnMut(Line),
+) -> anyhow::Result<()> {
+    let (beginning, mut source) = formats::peek(Cursor::new(text))?;
+    formats::Format::guess(name, &beginning).read(&mut source, 0, &mut |number, entry| {
+        let read = entry.map_err(|problem| vec![problem]).and_then(|entry| Arrival::read(entry, premises));
+        take(Line { number, read });
+        true
+    })
 }
 
 /// The configuration's database, checked as a server checks it.
