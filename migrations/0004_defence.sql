@@ -18,6 +18,30 @@ create index throttles_by_age on throttles (created_at, tenant_id);
 
 -- ---- Limits by source and tenant
 
+-- Where logins come from, as far as their failures are limited together: an IPv4 address or an IPv6 /64. Whatever counts
+-- them begins with this row.
+create table login_sources (
+    tenant_id text not null references tenants (id),
+    source text not null,
+    -- Until when only who has proven something may log in from there: it has been seen spraying.
+    banned_until bigint,
+    updated_at bigint not null,
+    change_id text not null,
+    primary key (tenant_id, source)
+) /*busy table*/;
+-- Their logins that are in flight or have failed. A success takes its row away; upkeep deletes what nobody counts any more.
+create table source_attempts (
+    tenant_id text not null,
+    source text not null,
+    id text not null,
+    reserved_at bigint not null,
+    -- A few bits of a keyed digest of the user and the password that were tried; null while it is in flight.
+    pair bytea,
+    primary key (tenant_id, source, id),
+    foreign key (tenant_id, source) references login_sources (tenant_id, source)
+) /*busy table*/;
+create index source_attempts_by_age on source_attempts (reserved_at, tenant_id);
+
 -- ---- The sealed log
 
 -- ---- Secrets

@@ -12,6 +12,7 @@ use crate::passwords::Passwords;
 use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::SigningKeys;
+use crate::source_limits;
 
 /// What flows and handlers work with.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct App {
     /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
     pub options: AppOptions,
+    /// Who waits for a place at a source.
+    pub source_gates: source_limits::Gates,
     /// Who waits for revocations.
     pub revocations: RevocationWatch,
     /// Since the last summary.
@@ -48,6 +51,8 @@ pub struct AppOptions {
     pub public_docs: bool,
     /// Whether the world reaches us by TLS, ended here or before us: then answers carry HSTS.
     pub https: bool,
+    /// Whether failed logins are limited by where they come from.
+    pub source_limits: bool,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
 }
@@ -59,6 +64,8 @@ pub struct Refusals {
     pub malformed: AtomicU64,
     /// Whoever was no tenant of ours.
     pub tenant: AtomicU64,
+    /// What was over a limit.
+    pub limited: AtomicU64,
     /// What was refused for want of room or of the database.
     pub unavailable: AtomicU64,
 }

@@ -44,6 +44,7 @@ pub mod operators;
 pub mod password_resets;
 pub mod sessions;
 pub mod signing_keys;
+pub mod source_limits;
 pub mod tenants;
 pub mod throttles;
 pub mod users;

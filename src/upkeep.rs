@@ -10,9 +10,10 @@ use tracing::{info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    Erasures, complete_old_rows, delete_expired_resets, finish_erasures, go_on_deleting_tenants,
-    go_on_with_session_operations, lower_failure_floors, number_events, reread_master_keys,
-    retire_replaced_signing_keys, rotate_due_signing_keys, summarise_refusals, write_down_endings,
+    Erasures, complete_old_rows, delete_expired_resets, delete_old_sources, finish_erasures,
+    go_on_deleting_tenants, go_on_with_session_operations, lower_failure_floors, number_events,
+    reread_master_keys, retire_replaced_signing_keys, rotate_due_signing_keys, summarise_refusals,
+    write_down_endings,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -30,6 +31,11 @@ pub async fn run(app: SharedApp) {
         every(MINUTE, "reset secrets that are over were not deleted; the next minute tries again", || {
             delete_expired_resets(app)
         }),
+        every(
+            MINUTE,
+            "failures that nobody counts any more were not deleted; the next minute tries again",
+            || { delete_old_sources(app) }
+        ),
         every(MINUTE, "what is to be erased was not; the next minute goes on with it", || async {
             loop {
                 let Erasures { more, failure } = finish_erasures(&app.db, app.clock.now()).await?;

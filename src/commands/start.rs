@@ -18,6 +18,7 @@ use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
 use crate::revocation_watch::{RevocationWatch, WatchOptions};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
+use crate::source_limits::Gates;
 use crate::telemetry::Metrics;
 use crate::{installation, server, sessions, telemetry, upkeep};
 
@@ -118,6 +119,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             trusted_proxies: config.trusted_proxies.clone(),
             public_docs: config.public_docs,
             https: config.public_url()?.is_https(),
+            source_limits: config.source_limits,
             body_timeout: config.body_timeout(),
         },
         // Most connections stay free for everybody else, and an answer comes before its connection counts as idle.
@@ -126,6 +128,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             longest_wait: config.idle_timeout().saturating_sub(Duration::from_secs(2)),
             ..WatchOptions::default()
         }),
+        source_gates: Gates::default(),
         refusals: Refusals::default(),
     })
 }

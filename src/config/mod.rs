@@ -33,6 +33,8 @@ pub struct Config {
     pub tls_key_file: Option<PathBuf>,
     pub allow_plain_http: bool,
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whether failures are limited by the address they come from.
+    pub source_limits: bool,
     /// Whether `/docs` and `/openapi.json` are on the public listener too.
     pub public_docs: bool,
     /// Of the public listener; the operator listener has a small number of its own.
@@ -124,6 +126,7 @@ impl Config {
             tls_key_file: reader.optional("tls_key_file", values::path),
             allow_plain_http: reader.value("allow_plain_http", values::boolean),
             trusted_proxies: reader.value("trusted_proxies", values::networks),
+            source_limits: reader.value("source_limits", values::boolean),
             public_docs: reader.value("public_docs", values::boolean),
             max_connections: reader.value("max_connections", |text| integer(text, &(1..=1_000_000), "")),
             header_timeout_seconds: reader

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 
-use super::{Error, FieldError, TenantProblem, TokenProblem};
+use super::{Error, Exceeded, FieldError, TenantProblem, TokenProblem};
 
 impl Error {
     /// One of each, with what it means: what `docs/errors.md` and the OpenAPI examples show.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub fn catalogue() -> Vec<(Self, &'static str)> {
         let lock = Timestamp::from_millis(1_773_694_172_000);
         vec![
@@ -90,6 +91,16 @@ impl Error {
                 "The body is not declared as `application/json` (with or without `charset=utf-8`).",
             ),
             (
+                Self::TooManyRequests(Exceeded {
+                    limit: "login-minute",
+                    quota: 10,
+                    window_seconds: 60,
+                    retry_after: 42,
+                }),
+                "A limit is used up: failed logins or wrong keys from one address, or requests of one caller or tenant. \
+                 `RateLimit-Policy` names it. Nothing was looked at; `Retry-After` says when to come back.",
+            ),
+            (
                 Self::Internal(anyhow::anyhow!("example")),
                 "A mistake of ours. The log has the cause under the requestId.",
             ),
@@ -120,7 +131,7 @@ pub fn errors_document() -> String {
          errors have the RFCs' own format (RFC 6749 §5.2) without the envelope, `{ \"error\", \"error_description\" }`:\n\
          `invalid_request` (400, 404, 405, 408, 413, 415), `invalid_client` (401, with a Basic challenge),\n\
          `unauthorized_client` (403: X-Tenant-ID or the origin is another tenant's), `server_error` (500) and\n\
-         `temporarily_unavailable` (503, with `Retry-After`). The request's id is in `X-Request-ID` there.\n\n\
+         `temporarily_unavailable` (429 and 503, with `Retry-After`). The request's id is in `X-Request-ID` there.\n\n\
          | status | errorType | message | when |\n| --- | --- | --- | --- |\n",
     );
     for (error, meaning) in Error::catalogue() {

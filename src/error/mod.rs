@@ -4,6 +4,7 @@
 //! error becomes an HTTP answer stands in `http::envelope`.
 
 mod catalogue;
+mod exceeded;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::DbError;
 
 pub use catalogue::{errors_document, example};
+pub use exceeded::Exceeded;
 
 /// After this many failures in a row a name is locked (as documented; PCI DSS 8.3.4 allows ten).
 pub const MAX_ATTEMPTS: i64 = 5;
@@ -86,6 +88,9 @@ pub enum Error {
     Timeout,
     #[error("Unsupported media type")]
     MediaType,
+    /// More than a limit lets through.
+    #[error("Too many requests")]
+    TooManyRequests(Exceeded),
     /// More logins at once than can be hashed in time.
     #[error("Too busy")]
     Overloaded { retry_after: u64 },
@@ -180,6 +185,7 @@ impl Error {
             Self::SessionLimit { .. } => (409, "SESSION_LIMIT"),
             Self::TooLarge { .. } => (413, "PAYLOAD_TOO_LARGE"),
             Self::MediaType => (415, "UNSUPPORTED_MEDIA_TYPE"),
+            Self::TooManyRequests(_) => (429, "TOO_MANY_REQUESTS"),
             Self::Internal(_) => (500, "INTERNAL"),
             Self::Overloaded { .. } => (503, "OVERLOADED"),
             Self::Unavailable(_) => (503, "UNAVAILABLE"),
@@ -190,7 +196,9 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Overloaded { retry_after } => Some(*retry_after),
+            Self::TooManyRequests(Exceeded { retry_after, .. }) | Self::Overloaded { retry_after } => {
+                Some(*retry_after)
+            }
             Self::Unavailable(_) => Some(2),
             _ => None,
         }
@@ -319,6 +327,13 @@ impl Error {
                 "The body must be JSON in UTF-8.".to_owned(),
                 Some("Content-Type"),
                 "Send the header `Content-Type: application/json`.",
+            ),
+            Self::TooManyRequests(Exceeded { limit, quota, window_seconds, .. }) => (
+                format!(
+                    "The limit \"{limit}\" lets {quota} through in {window_seconds} seconds, and they are used up."
+                ),
+                None,
+                "Try again after the seconds in Retry-After.",
             ),
             Self::Overloaded { .. } => (
                 "There are more logins at once than can be checked in time. Nothing was changed.".to_owned(),

@@ -47,6 +47,9 @@ impl EventName {
             Self::AuthnPasswordChange => "A password was set or changed; the actor says by whom.",
             Self::AuthnPasswordChangeFail => "A change of a password failed; the reason says why.",
             Self::AuthnPasswordResetRequest => "Somebody asked for a secret that sets a new password.",
+            Self::ExcessRateLimitExceeded => {
+                "An address was shut out for a while; the reason says why. Other refusals by a limit (429) leave no event."
+            }
             Self::SessionExpired => "A session was ended; the reason says why.",
             Self::SessionsEnded => {
                 "Sessions were ended together: all of a user or the tenant, or all that a search finds."
@@ -115,6 +118,10 @@ impl EventName {
             Self::AuthnPasswordResetRequest => &[
                 ("validSeconds", "How long the secret is good."),
                 ("passwordRemoved", "Whether the password was taken away with it."),
+            ],
+            Self::ExcessRateLimitExceeded => &[
+                ("limit", "Which limit it was: `login-spray`."),
+                ("until", "Until when only who has proven something gets in from there."),
             ],
             Self::SessionExpired => &[
                 ("family", "The session's family."),
@@ -192,6 +199,7 @@ impl EventName {
             Self::RefusalsSummary => &[
                 ("malformed", "Requests that could not be read."),
                 ("tenant", "Requests of an unknown or wrongly authenticated tenant."),
+                ("limited", "Requests that were over a limit."),
                 ("unavailable", "Requests that were refused for want of room, or of the database."),
             ],
         }

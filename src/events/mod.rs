@@ -36,6 +36,7 @@ pub enum EventName {
     AuthnPasswordChange,
     AuthnPasswordChangeFail,
     AuthnPasswordResetRequest,
+    ExcessRateLimitExceeded,
     SessionExpired,
     SessionsEnded,
     SessionNetworkChanged,
@@ -68,7 +69,7 @@ pub enum EventName {
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginFailMax,
@@ -80,6 +81,7 @@ impl EventName {
         Self::AuthnPasswordChange,
         Self::AuthnPasswordChangeFail,
         Self::AuthnPasswordResetRequest,
+        Self::ExcessRateLimitExceeded,
         Self::SessionExpired,
         Self::SessionsEnded,
         Self::SessionNetworkChanged,
@@ -131,6 +133,7 @@ impl EventName {
             Self::AuthnPasswordChange => "authn_password_change",
             Self::AuthnPasswordChangeFail => "authn_password_change_fail",
             Self::AuthnPasswordResetRequest => "authn_password_reset_request",
+            Self::ExcessRateLimitExceeded => "excess_rate_limit_exceeded",
             Self::SessionExpired => "session_expired",
             Self::SessionsEnded => "sessions_ended",
             Self::SessionNetworkChanged => "session_network_changed",
@@ -170,6 +173,7 @@ impl EventName {
             | Self::AuthnPasswordChangeFail
             | Self::AuthnTokenReuse
             | Self::AuthnRefreshFail
+            | Self::ExcessRateLimitExceeded
             | Self::StoreRolledBack
             | Self::RefusalsSummary => "failure",
             _ => "success",

@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::ids::{ChangeId, CustomerId, EventId, SessionId, TenantId, UserId};
 use crate::secrets::random;
+use crate::source_limits::ban_end;
 
 use super::{Ends, Event, EventName, personal_digest};
 
@@ -66,6 +67,32 @@ pub fn insert_unless_told_since(
         now,
     )
     .bind(since)
+}
+
+/// Writes an event if the same change has just shut this source out.
+#[must_use]
+pub fn insert_if_banned(
+    tenant: &TenantId,
+    event: &Event<'_>,
+    source: &str,
+    change: &ChangeId,
+    now: Timestamp,
+) -> Statement {
+    bind_event(
+        Statement::new(concat!(
+            insert_into_events!(),
+            "select ",
+            event_parameters!(),
+            " from login_sources s where s.tenant_id = $1 and s.source = $20 and s.change_id = $21 \
+             and s.banned_until = $22",
+        )),
+        tenant,
+        event,
+        now,
+    )
+    .bind(source)
+    .bind(change)
+    .bind(ban_end(now))
 }
 
 /// Writes an event if the same change has seen this device for the first time. It has the event's details where

@@ -117,6 +117,7 @@ impl Changing {
             session: Some(&session.id),
             proof: Proof::Full,
             subject: &self.subject,
+            source: None,
             id: &self.id,
             family: user.family(),
             client,

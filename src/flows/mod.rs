@@ -12,6 +12,7 @@ mod create_tenant;
 mod create_user;
 mod deed;
 mod delete_expired_resets;
+mod delete_old_sources;
 mod delete_tenant;
 mod end_matching_sessions;
 mod end_session;
@@ -53,6 +54,7 @@ mod set_tenant_status;
 mod shown_key;
 mod signing_key;
 mod signing_keys;
+mod source_attempt;
 mod start_reset;
 mod summarise_refusals;
 mod tenant_keys;
@@ -71,6 +73,7 @@ pub use create_tenant::{NewTenant, create_tenant};
 pub use create_user::{CreateUser, add_user, create_user};
 pub use deed::Deed;
 pub use delete_expired_resets::delete_expired_resets;
+pub use delete_old_sources::delete_old_sources;
 pub use delete_tenant::{delete_tenant, delete_tenant_slice, go_on_deleting_tenants};
 pub use end_matching_sessions::{
     Matching, begin_ending_sessions, count_matching_sessions, get_session_operation, go_on_ending_sessions,

@@ -16,10 +16,12 @@ use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{AttemptId, ChangeId, SessionId, UserId};
 use crate::passwords::{NotHashed, PasswordHash, Presence, Ticket, Verdict};
+use crate::source_limits;
 use crate::tenants::{Family, Tenant, TenantName};
 use crate::throttles::{self, Proof, Reservation, Subject};
 
 use super::get_tenant::find_tenant;
+use super::source_attempt::SourceAttempt;
 
 /// How often a full throttle is asked again for a free slot.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
@@ -39,6 +41,8 @@ pub(super) struct PasswordAttempt<'a> {
     /// What the caller has shown of having been let in before.
     pub(super) proof: Proof,
     pub(super) subject: &'a Subject,
+    /// Where a failure is also counted as one of the source's; `None` where it is not.
+    pub(super) source: Option<&'a SourceAttempt>,
     pub(super) id: &'a AttemptId,
     pub(super) family: Family,
     pub(super) client: &'a Client,
@@ -77,7 +81,10 @@ impl PasswordAttempt<'_> {
     /// The answer to a locked name, with its event; a tenant may hide the lock.
     async fn refuse_locked(&self, until: Timestamp) -> Error {
         let event = self.failure_event(self.failure, "locked");
-        let written = events::store::insert(&self.tenant.id, &event, self.app.clock.now());
+        let now = self.app.clock.now();
+        let written = Change::new()
+            .with(events::store::insert(&self.tenant.id, &event, now))
+            .with_all(self.failed_at_source(&ChangeId::random(), now));
         match self.app.db.apply(written).await {
             Err(error) => error.into(),
             Ok(_) if self.tenant.settings.hide_lock => Error::Authentication { attempts: None },
@@ -85,8 +92,11 @@ impl PasswordAttempt<'_> {
         }
     }
 
-    /// Reserves the attempt, waiting for a slot while honest logins of the same user are in flight.
+    /// Reserves the attempt, waiting for a slot while honest logins of the same user, or from the same source, are in
+    /// flight.
     async fn reserve(&self, presence: &Presence, deadline: Instant) -> Result<Reservation, Error> {
+        // Whether it has its mark at the source: while it waits for the user's slot it keeps it.
+        let mut is_marked = self.source.is_none();
         loop {
             let (tenant, subject) = (&self.tenant.id, self.subject);
             let (change, now) = (ChangeId::random(), self.app.clock.now());
@@ -100,10 +110,28 @@ impl PasswordAttempt<'_> {
                 now,
             );
             let statements = throttles::store::reserve(tenant, subject, self.id, &change, now, lock);
-            let applied = self.app.db.apply(Change::new().with_all(statements)).await?;
-            let reservation = Reservation::from_applied(&applied, now)?;
+            let mark_at = statements.len() + 1;
+            let source = self.source.filter(|_| !is_marked);
+            let marking = source.map(|source| source.reserve(tenant, self.id, &change, now));
+            let reserving = Change::new().with_all(statements).with_all(marking.into_iter().flatten());
+            let applied = self.app.db.apply(reserving).await?;
+            let mut reservation = Reservation::from_applied(&applied, now)?;
+            if let Some(source) = source {
+                is_marked = !applied.rows(mark_at).is_empty();
+                if !is_marked {
+                    self.give_back().await;
+                    source.of.admit_now(self.app, tenant, now).await?;
+                    reservation = Reservation::Busy;
+                }
+            }
             let over = presence.is_gone() || Instant::now() + RETRY_EVERY > deadline;
-            if reservation != Reservation::Busy || over {
+            if reservation != Reservation::Busy {
+                return Ok(reservation);
+            }
+            if over {
+                if self.source.is_some() && is_marked {
+                    self.give_back().await;
+                }
                 return Ok(reservation);
             }
             tokio::time::sleep(RETRY_EVERY).await;
@@ -112,19 +140,27 @@ impl PasswordAttempt<'_> {
 
     /// Gives the attempt back; if that fails it will count as one that died, which the log says.
     pub(super) async fn give_back(&self) {
-        let statement = throttles::store::give_back(&self.tenant.id, self.subject, self.id);
-        if let Err(error) = self.app.db.apply(statement).await {
+        if let Err(error) = self.app.db.apply(self.given_back()).await {
             warn!(tenant = %self.tenant.id, cause = %error, "an attempt was not given back");
         }
     }
 
+    fn given_back(&self) -> Change {
+        let source = self.source.map(|source| source.give_back(&self.tenant.id, self.id));
+        Change::new()
+            .with(throttles::store::give_back(&self.tenant.id, self.subject, self.id))
+            .with_all(source)
+    }
+
     /// What a success's change has of the throttle, after the user's and the session's rows. It clears its own budget and
     /// no other.
-    pub(super) fn success(&self, change: &ChangeId, now: Timestamp) -> [Statement; 2] {
-        [
+    pub(super) fn success(&self, change: &ChangeId, now: Timestamp) -> Vec<Statement> {
+        let source = self.source.map(|source| source.give_back(&self.tenant.id, self.id));
+        let throttle = [
             throttles::store::clear(&self.tenant.id, self.subject, change, now),
             throttles::store::conclude(&self.tenant.id, self.subject, self.id),
-        ]
+        ];
+        throttle.into_iter().chain(source).collect()
     }
 
     /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any, unless
@@ -155,9 +191,8 @@ impl PasswordAttempt<'_> {
     /// The answer where the user has as many sessions as they may: the attempt is given back, for the password was right.
     async fn refuse_one_more(&self) -> Error {
         let event = self.failure_event(self.failure, "session_limit");
-        let refused = Change::new()
-            .with(throttles::store::give_back(&self.tenant.id, self.subject, self.id))
-            .with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
+        let refused =
+            self.given_back().with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
         match self.app.db.apply(refused).await {
             Ok(_) => Error::SessionLimit { most: self.tenant.settings.max_sessions },
             Err(error) => error.into(),
@@ -208,6 +243,21 @@ impl PasswordAttempt<'_> {
                 &change,
                 now,
             ))
+            .with_all(self.failed_at_source(&change, now))
+    }
+
+    /// What a failure's change has of the source, after the throttle; a source that is shut out by it has an event.
+    fn failed_at_source(&self, change: &ChangeId, now: Timestamp) -> Vec<Statement> {
+        let Some(source) = self.source else { return Vec::new() };
+        let tenant = &self.tenant.id;
+        let banned = Event {
+            reason: Some("spraying"),
+            client: Some(self.client),
+            details: json!({ "limit": "login-spray", "until": source_limits::ban_end(now).to_string() }),
+            ..Event::new(EventName::ExcessRateLimitExceeded, Actor::Unknown)
+        };
+        let told = events::store::insert_if_banned(tenant, &banned, source.of.source.as_str(), change, now);
+        source.fail(tenant, self.id, change, now).into_iter().chain([told]).collect()
     }
 
     fn failure_event(&self, name: EventName, reason: &'static str) -> Event<'_> {

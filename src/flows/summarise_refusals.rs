@@ -12,14 +12,16 @@ use crate::ids::system_tenant;
 /// Writes one event under the system tenant if anything was refused since the last one.
 /// What could not be written is counted on.
 pub async fn summarise_refusals(app: &App) -> Result<(), DbError> {
-    let Refusals { malformed, tenant, unavailable } = &app.refusals;
-    let counters = [malformed, tenant, unavailable];
+    let Refusals { malformed, tenant, limited, unavailable } = &app.refusals;
+    let counters = [malformed, tenant, limited, unavailable];
     let taken = counters.map(|counter| counter.swap(0, Ordering::Relaxed));
-    if taken == [0; 3] {
+    if taken == [0; 4] {
         return Ok(());
     }
     let event = Event {
-        details: json!({ "malformed": taken[0], "tenant": taken[1], "unavailable": taken[2] }),
+        details: json!({
+            "malformed": taken[0], "tenant": taken[1], "limited": taken[2], "unavailable": taken[3],
+        }),
         ..Event::new(EventName::RefusalsSummary, Actor::System)
     };
     let written = app.db.apply(events::store::insert(&system_tenant(), &event, app.clock.now())).await;
@@ -29,7 +31,7 @@ pub async fn summarise_refusals(app: &App) -> Result<(), DbError> {
     written.map(drop)
 }
 
-fn give_back(counters: [&AtomicU64; 3], taken: [u64; 3]) {
+fn give_back(counters: [&AtomicU64; 4], taken: [u64; 4]) {
     for (counter, count) in counters.into_iter().zip(taken) {
         counter.fetch_add(count, Ordering::Relaxed);
     }

@@ -33,7 +33,7 @@ pub fn parts(error: &Error) -> (u16, &'static str) {
         401 => (401, "invalid_client"),
         403 if matches!(error, Error::Forbidden { .. }) => (401, "invalid_client"),
         403 => (403, "unauthorized_client"),
-        503 => (503, "temporarily_unavailable"),
+        status @ (429 | 503) => (status, "temporarily_unavailable"),
         status @ 500.. => (status, "server_error"),
         status => (status, "invalid_request"),
     }

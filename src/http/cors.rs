@@ -20,6 +20,9 @@ use super::headers;
 const REQUEST_HEADERS: &str = "authorization, content-type, deviceid, device-id, platform, x-correlation-id, \
                                x-device-id, x-device-proof, x-forwarded-for, x-forwarded-from, x-request-id, x-tenant-id";
 
+/// What a web app may read beside the body: when to come back, and what to quote in a complaint.
+const EXPOSED_HEADERS: &str = "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID";
+
 /// Answers a preflight, or runs the request and gives its answer the headers its tenant allows.
 pub async fn answer(app: &App, mut request: Request, next: Next) -> Response {
     let Some(origin) = headers::origin(request.headers()) else { return next.run(request).await };
@@ -59,6 +62,6 @@ fn allow(headers: &mut HeaderMap, origin: &WebOrigin) {
     if let Ok(value) = HeaderValue::from_str(origin.as_str()) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, value);
         headers.insert(VARY, HeaderValue::from_static("Origin"));
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After, X-Request-ID"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
 }

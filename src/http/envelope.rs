@@ -15,6 +15,10 @@ use utoipa::ToSchema;
 
 use crate::error::Error;
 
+/// Which limit refused, and when it lets more through (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
 /// `application/json` with its charset said, for readers that would guess (R122).
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -117,6 +121,13 @@ fn body(error: &Error, status: StatusCode, request_id: &str) -> Vec<u8> {
 fn set_headers(headers: &mut HeaderMap, error: &Error, challenge: Option<&'static str>) {
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Error::TooManyRequests(exceeded) = error {
+        for (name, value) in [(RATE_LIMIT_POLICY, exceeded.policy()), (RATE_LIMIT, exceeded.state())] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
     }
     if let Some(challenge) = challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));

@@ -167,6 +167,7 @@ impl Observed<'_> {
             refusal => {
                 let reason = match refusal {
                     Some(Error::Tenant(problem)) => Some(problem.as_str()),
+                    Some(Error::TooManyRequests(exceeded)) => Some(exceeded.limit),
                     _ => None,
                 };
                 info!(
@@ -203,6 +204,10 @@ fn count_refusal(app: &App, error: &Error) {
         | Error::MediaType
         | Error::Timeout => &app.refusals.malformed,
         Error::Tenant(_) | Error::BackendKey => &app.refusals.tenant,
+        Error::TooManyRequests(exceeded) => {
+            counter!("vestibule_rate_limited_total", "limit" => exceeded.limit).increment(1);
+            &app.refusals.limited
+        }
         Error::Overloaded { .. } | Error::Unavailable(_) => &app.refusals.unavailable,
         _ => return,
     };

@@ -295,6 +295,7 @@ fn add_errors(operation: &mut Operation) {
         Error::Tenant(_) => tenant,
         Error::Forbidden { .. } => token && backend,
         Error::Conflict(_) => conflict,
+        Error::TooManyRequests(_) => tenant || operator,
         Error::Timeout | Error::TooLarge { .. } | Error::MediaType => body,
         error => ALWAYS.contains(&error.parts().0),
     };

@@ -36,6 +36,7 @@ pub struct MasterKey {
     refresh_mac: hmac::Key,
     name_mac: Zeroizing<[u8; KEY_LENGTH]>,
     cursor_mac: hmac::Key,
+    pair_mac: hmac::Key,
     columns: RandomizedNonceKey,
     /// Tells this line from another of the same id.
     fingerprint: [u8; KEY_LENGTH],
@@ -235,6 +236,7 @@ impl MasterKey {
             refresh_mac: hmac_key(&*derive("refresh-token")?),
             name_mac: derive("throttled-name")?,
             cursor_mac: hmac_key(&*derive("cursor")?),
+            pair_mac: hmac_key(&*derive("failed-pair")?),
             columns: RandomizedNonceKey::new(&AES_256_GCM, &*derive("sealed-column")?)
                 .map_err(|_| anyhow::anyhow!("the column key is refused"))?,
             fingerprint: *derive("fingerprint")?,
@@ -273,6 +275,20 @@ impl MasterKey {
     #[must_use]
     pub fn cursor_mac_holds(&self, message: &[u8], tag: &[u8]) -> bool {
         hmac::verify(&self.cursor_mac, message, tag).is_ok()
+    }
+
+    /// What tells one failed guess from another: of whom (in parts), and by which password. So few bits that even with
+    /// this key they single out no password: of a million guesses they leave some for every wrong one.
+    #[must_use]
+    pub fn pair_digest(&self, who: [&str; 2], password: &str) -> [u8; 3] {
+        let mut context = hmac::Context::with_key(&self.pair_mac);
+        for part in who.into_iter().chain([password]) {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 3];
+        digest.copy_from_slice(&context.sign().as_ref()[..3]);
+        digest
     }
 }
 

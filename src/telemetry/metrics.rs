@@ -44,6 +44,7 @@ pub const METRICS: &[Metric] = &[
     gauge("vestibule_http_connections", &["listener"], "Client connections open now."),
     counter("vestibule_logins_total", &["outcome"], "Logins by how they ended."),
     counter("vestibule_refreshes_total", &["outcome"], "Refreshes by how they ended."),
+    counter("vestibule_rate_limited_total", &["limit"], "Requests answered 429, by the limit they came to."),
     gauge("vestibule_hash_queue_depth", &[], "Logins waiting for a hashing thread now."),
     histogram("vestibule_hash_wait_seconds", &[], "Waiting for a hashing thread."),
     histogram("vestibule_hash_seconds", &[], "Computing one password hash."),

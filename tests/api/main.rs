@@ -21,6 +21,7 @@ mod login;
 mod oauth;
 mod operators;
 mod races;
+mod rate_limits;
 mod refresh;
 mod revocations;
 mod schema;

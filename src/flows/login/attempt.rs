@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
 use crate::flows::access_claims::{OfSession, access_claims};
 use crate::flows::password_attempt::PasswordAttempt;
+use crate::flows::source_attempt::SourceAttempt;
 use crate::ids::{AttemptId, ChangeId};
 use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
@@ -33,6 +34,8 @@ pub(super) struct Attempt {
     /// What the caller has shown of having been let in before.
     pub(super) proof: Proof,
     pub(super) subject: Subject,
+    /// Where its failure is counted as one of the source's; `None` where no limit applies.
+    pub(super) source: Option<SourceAttempt>,
     pub(super) id: AttemptId,
     /// The instant at which the truth was read; the session begins with it.
     pub(super) now: Timestamp,
@@ -41,6 +44,10 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Drives the attempt to its end: exactly one hash, unless it never came to that.
     pub(super) async fn drive(self, ticket: Ticket, presence: Presence) -> Result<LoggedIn, Error> {
+        let _place = match &self.source {
+            Some(source) => Some(source.enter(&self.app, &self.found.tenant.id, ticket.deadline()).await?),
+            None => None,
+        };
         let stored = self.found.user.as_ref().and_then(|user| user.password_hash.clone());
         let password = self.request.password.clone();
         let verdict = self.attempt().verify(ticket, &presence, password, stored).await?;
@@ -55,6 +62,7 @@ impl Attempt {
             session: None,
             proof: self.proof,
             subject: &self.subject,
+            source: self.source.as_ref(),
             id: &self.id,
             family: self.request.family,
             client: &self.request.client,

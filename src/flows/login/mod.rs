@@ -11,7 +11,7 @@ mod read;
 mod rehash;
 
 use metrics::counter;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::access_tokens::Claims;
@@ -23,12 +23,14 @@ use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Tenant, TenantName};
+use crate::throttles::Proof;
 use crate::users::{LoginName, User};
 
 use super::new_password::ticket;
 use super::password_attempt::tells_of_the_hash;
 use super::shown_key::{ShownKey, vouch};
 use super::signing_key::signing_key;
+use super::source_attempt::{LimitedSource, SourceAttempt};
 use attempt::Attempt;
 use read::Found;
 
@@ -89,6 +91,7 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
         Err(Error::Locked { .. }) => "locked",
         Err(Error::Tenant(_)) => "tenant_refused",
         Err(Error::SessionLimit { .. }) => "session_limit",
+        Err(Error::TooManyRequests(_)) => "rate_limited",
         Err(Error::Overloaded { .. }) => "overloaded",
         Err(Error::Unavailable(_)) => "unavailable",
         Err(_) => "error",
@@ -101,15 +104,25 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let token = proof::shown_token(&request);
-    let found = read::find(app, &request, token.as_ref()).await?.ok_or(unknown)?;
+    let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     open_the_door(app, &mut request, &found, now)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
     let (proof, subject) = proof::proven(app, &request, token.as_ref(), &found);
+    let source = admit_source(app, &request, &found, proof, now).await?;
 
     let no_failure_before = Instant::now() + found.tenant.failure_floor;
-    let attempt =
-        Attempt { app: app.clone(), request, found, key, proof, subject, id: AttemptId::random(), now };
+    let attempt = Attempt {
+        app: app.clone(),
+        request,
+        found,
+        key,
+        proof,
+        subject,
+        source,
+        id: AttemptId::random(),
+        now,
+    };
     let outcome = drive(attempt).await;
     // An imported hash takes another time than ours, and waits in another queue: no failure tells by it what it was
     // (R004).
@@ -117,6 +130,29 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         tokio::time::sleep_until(no_failure_before).await;
     }
     outcome
+}
+
+/// Refuses what comes from a source from which too much has failed, before anything is hashed or written (R021, R022);
+/// `None` where no limit applies.
+async fn admit_source(
+    app: &SharedApp,
+    request: &Login,
+    found: &Found,
+    proof: Proof,
+    now: Timestamp,
+) -> Result<Option<SourceAttempt>, Error> {
+    let Found { tenant, key, user, source, failures, .. } = found;
+    let Some(of) = LimitedSource::of(app, tenant, key.as_ref(), &request.client, proof) else {
+        return Ok(None);
+    };
+    if of.source == *source {
+        of.admit(app, &tenant.id, failures, now).await?;
+    } else {
+        of.admit_now(app, &tenant.id, now).await?;
+    }
+    let who = user.as_ref().map_or(request.name.as_str(), |user| user.id.as_str());
+    let pair = app.master.current().pair_digest([tenant.id.as_str(), who], request.password.expose_secret());
+    Ok(Some(SourceAttempt { of, pair }))
 }
 
 /// An attempt from its place in the hash queue to its end.

@@ -1,11 +1,14 @@
-//! What a login must know, in one query: tenant, key, user, customer, origin, device, and the session of its proof. The
-//! throttle is the reservation's to read, under its lock.
+//! What a login must know, in one query: tenant, key, user, customer, origin, device, the session of its proof, and what
+//! has failed from its source. The throttle is the reservation's to read, under its lock.
 
 use crate::app::SharedApp;
 use crate::client::WebOrigin;
+use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::Error;
 use crate::refresh_tokens::RefreshToken;
+use crate::source_limits::store::failure_columns;
+use crate::source_limits::{Failures, Source, bind_failures};
 use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantKey, TenantName};
@@ -24,6 +27,9 @@ pub struct Found {
     pub origin_listed: bool,
     pub device: Option<KnownDevice>,
     pub shown_session: Option<ShownSession>,
+    /// Of which source `failures` are; a key that vouches may show that the login comes from another.
+    pub source: Source,
+    pub failures: Failures,
 }
 
 macro_rules! reading {
@@ -44,8 +50,9 @@ macro_rules! reading {
              and f.subject = 'user:' || d.user_id || '/full:' || d.change_id), 0) as full_failures, \
              s.id as shown_session_id, s.user_id as shown_session_user_id, s.device_id as shown_session_device_id, \
              s.salt as shown_session_salt, s.refresh_key_id as shown_session_key_id, \
-             s.created_at as shown_session_created_at \
-             from tenants t \
+             s.created_at as shown_session_created_at, ",
+            failure_columns!("$7", "$8", "$9"),
+            " from tenants t \
              left join tenant_keys k on k.tenant_id = t.id and k.tenant_key = $2 \
              left join login_names n on n.tenant_id = t.id and n.name = $3 \
              left join users u on u.tenant_id = n.tenant_id and u.id = n.user_id \
@@ -65,7 +72,9 @@ pub async fn find(
     app: &SharedApp,
     request: &Login,
     token: Option<&RefreshToken>,
+    now: Timestamp,
 ) -> Result<Option<Found>, Error> {
+    let source = Source::of(request.client.address.ip);
     let statement = match &request.tenant {
         TenantName::Slug(slug) => Statement::new(reading!("t.slug = $1")).bind(slug.as_str()),
         TenantName::Id(id) => Statement::new(reading!("t.id = $1")).bind(id),
@@ -76,7 +85,7 @@ pub async fn find(
     .bind(request.client.device_id.as_deref())
     // By the token and not by the name: the same work whoever has the name.
     .bind(token.map(|token| &token.session));
-    let rows = app.db.fetch(statement).await?;
+    let rows = app.db.fetch(bind_failures(statement, &source, now)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Found {
         tenant: Tenant::from_row(row)?,
@@ -85,5 +94,7 @@ pub async fn find(
         origin_listed: row.bool("origin_listed")?,
         device: KnownDevice::from_row(row)?,
         shown_session: ShownSession::from_row(row)?,
+        source,
+        failures: Failures::from_row(row)?,
     }))
 }

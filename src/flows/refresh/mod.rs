@@ -76,6 +76,7 @@ pub async fn refresh(app: &App, mut request: Refresh) -> Result<Refreshed, Error
         Err(Error::RefreshToken) => "refused",
         Err(Error::SessionEnded { .. }) => "ended",
         Err(Error::Tenant(_)) => "tenant_refused",
+        Err(Error::TooManyRequests(_)) => "rate_limited",
         Err(Error::Unavailable(_)) => "unavailable",
         Err(Error::NotFound | Error::MissingHeaders(_)) => "malformed",
         Err(_) => "error",

@@ -27,7 +27,9 @@ macro_rules! slice {
 }
 
 /// The tables in the order in which they can be emptied: what refers to others before what it refers to.
-pub const TABLES: [(&str, &str); 14] = [
+pub const TABLES: [(&str, &str); 16] = [
+    slice!("source_attempts", "source, id"),
+    slice!("login_sources", "source"),
     slice!("attempts", "subject, id"),
     slice!("throttles", "subject"),
     slice!("sessions", "id"),

@@ -140,17 +140,17 @@ mod tests {
 
     #[test]
     fn a_change_keeps_what_it_does_not_name_also_what_only_a_newer_version_knows() {
-        let newer = r#"{"dpop":"required","maxSessions":3,"version":3}"#;
+        let newer = r#"{"dpop":"required","maxSessions":3,"version":4}"#;
         let change = SettingsChange::default().with("profile", "payment").with("maxSessions", Value::Null);
-        assert_eq!(stored(&change, newer), r#"{"dpop":"required","profile":"payment","version":3}"#);
+        assert_eq!(stored(&change, newer), r#"{"dpop":"required","profile":"payment","version":4}"#);
         let back = SettingsChange::default().with("profile", "standard");
-        assert_eq!(stored(&back, r#"{"profile":"payment"}"#), r#"{"version":2}"#);
+        assert_eq!(stored(&back, r#"{"profile":"payment"}"#), r#"{"version":3}"#);
     }
 
     #[test]
     fn an_unknown_or_ill_valued_setting_is_refused_by_name() {
         let change =
-            SettingsChange::default().with("profil", "payment").with("maxSessions", 0).with("version", 3);
+            SettingsChange::default().with("profil", "payment").with("maxSessions", 0).with("version", 4);
         let fields: Vec<_> =
             change.made_to("{}").unwrap_err().into_iter().map(|problem| problem.field).collect();
         assert_eq!(fields, ["settings.maxSessions", "settings.profil", "settings.version"]);

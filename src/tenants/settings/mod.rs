@@ -127,6 +127,12 @@ pub struct Settings {
     pub hide_lock: bool,
     /// Believe the X-Forwarded-For of a login that shows a `backend` key.
     pub trust_backend_address: bool,
+    /// How many logins may fail in a minute from one address; 0: any number, and the next two do not count.
+    pub source_failures_per_minute: i64,
+    /// How many in an hour.
+    pub source_failures_per_hour: i64,
+    /// How many different guesses from one address shut it out for a day; 0: any number may be made.
+    pub spray_pairs: i64,
     /// The shortest password that may be set, in code points (NIST SP 800-63B-4 §3.1.1.2; floor 8).
     pub password_min_length: usize,
 }
@@ -152,6 +158,9 @@ impl Default for Settings {
             show_attempts: false,
             hide_lock: false,
             trust_backend_address: false,
+            source_failures_per_minute: 10,
+            source_failures_per_hour: 100,
+            spray_pairs: 15,
             password_min_length: 12,
         }
     }
@@ -271,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_was_stored_by_another_version_is_read_and_only_differences_are_stored() {
-        assert_eq!(Settings::default().stored(), r#"{"version":2}"#);
+        assert_eq!(Settings::default().stored(), r#"{"version":3}"#);
         // As the first version of the schema wrote them: all of them, and fewer than there are now.
         let old = r#"{"version":1,"profile":"payment","accessSeconds":null,"idleSeconds":null,
             "absoluteSeconds":null,"keyOptional":["admin"],"algorithm":"EdDSA","tokenType":"JWT","audience":null,
@@ -280,7 +289,7 @@ mod tests {
         assert_eq!((settings.profile, settings.max_sessions), (Profile::Payment, 10));
         assert_eq!(Settings::from_stored(&settings.stored()).unwrap(), settings);
         // As a newer version will write them.
-        let newer = r#"{"version":3,"profile":"payment","dpop":"required"}"#;
+        let newer = r#"{"version":4,"profile":"payment","dpop":"required"}"#;
         assert_eq!(Settings::from_stored(newer).unwrap().profile, Profile::Payment);
         // A value that says nothing to this version is not taken for the default, which may be laxer.
         Settings::from_stored(r#"{"profile":"fapi"}"#).unwrap_err();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Settings;
 
 /// The version of this table: one more when a setting is added or means something else.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One setting.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 18] = [
+pub const SETTINGS: [Setting; 21] = [
     Setting {
         name: "profile",
         kind: Kind::Word(&["standard", "payment", "compatible", "consumer"]),
@@ -155,7 +155,30 @@ pub const SETTINGS: [Setting; 18] = [
         name: "trustBackendAddress",
         kind: Kind::Flag,
         meaning: "Whether the X-Forwarded-For of a login that shows a `backend` key is believed.",
-        reason: "Only where all the tenant's backends set it from what they see themselves.",
+        reason: "Only where all the tenant's backends set it from what they see themselves. Without it a backend's \
+                 address stands for all its users, so the limits by source do not apply to logins with its key.",
+    },
+    Setting {
+        name: "sourceFailuresPerMinute",
+        kind: Kind::NumberOrNever { least: 1, most: 100, unit: "failures" },
+        meaning: "How many logins may fail in a minute from one address (IPv4, or IPv6 /64), whoever they are for; then it \
+                  is answered 429. 0 switches off all limits by source: this, sourceFailuresPerHour and sprayPairs.",
+        reason: "People mistype a few times; a program that guesses does so for as long as it is let. More is for tenants \
+                 many of whose customers share one address (a company's, a mobile provider's).",
+    },
+    Setting {
+        name: "sourceFailuresPerHour",
+        kind: Kind::Number { least: 1, most: 1_000, unit: "failures" },
+        meaning: "How many in an hour.",
+        reason: "A guesser who keeps to the minute's limit would make 600 an hour. A thousand bounds what is kept.",
+    },
+    Setting {
+        name: "sprayPairs",
+        kind: Kind::NumberOrNever { least: 5, most: 1_000, unit: "guesses" },
+        meaning: "How many different failed guesses, each a user and a password, within 3 hours shut an address out for 24 \
+                  hours (429). 0: none do, and no address is shut out any longer.",
+        reason: "Who tries one password on many users fails once with each. Somebody who mistypes makes few different \
+                 guesses, and an app that repeats a wrong password makes one.",
     },
     Setting {
         name: "passwordMinLength",

@@ -98,7 +98,7 @@ async fn R126_what_a_setting_may_not_be_is_refused_in_the_words_of_the_API_and_n
         (&["hideLock=true", "showAttempts=true"], json!({ "hideLock": true, "showAttempts": true })),
         (&["keyOptional=admin,admin"], json!({ "keyOptional": ["admin", "admin"] })),
         (&["keyOptional=staff"], json!({ "keyOptional": ["staff"] })),
-        (&["version=3"], json!({ "version": 3 })),
+        (&["version=4"], json!({ "version": 4 })),
         (&["maxSessions=5", "algorithm=HS256", "audience="], json!({ "algorithm": "HS256", "audience": "" })),
     ] {
         let body = Some(json!({ "settings": settings }));

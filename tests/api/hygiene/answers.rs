@@ -200,7 +200,7 @@ async fn what_was_refused_leaves_one_summary_a_minute_and_no_other_event() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].text("actor_kind").unwrap(), "system");
     let details: serde_json::Value = serde_json::from_str(&events[0].text("details").unwrap()).unwrap();
-    assert_eq!(details, serde_json::json!({ "malformed": 7, "tenant": 2, "unavailable": 0 }));
+    assert_eq!(details, serde_json::json!({ "malformed": 7, "tenant": 2, "limited": 0, "unavailable": 0 }));
     // A quiet minute has none.
     summarise_refusals(&app.app).await.unwrap();
     assert_eq!(app.number_of("events").await, count + 1);

@@ -75,7 +75,7 @@ async fn R126_every_setting_is_held_to_its_bounds_and_a_refusal_changes_nothing(
     }
     for (body, fields) in [
         (json!({ "settings": { "nothing": 1 } }), vec!["settings.nothing"]),
-        (json!({ "settings": { "version": 3 } }), vec!["settings.version"]),
+        (json!({ "settings": { "version": 4 } }), vec!["settings.version"]),
         (json!({ "settings": { "accessSeconds": 901 } }), vec!["settings.accessSeconds"]),
         (json!({ "settings": { "idleSeconds": 599 } }), vec!["settings.accessSeconds"]),
         (json!({ "settings": { "absoluteSeconds": 1_799 } }), vec!["settings.absoluteSeconds"]),
@@ -206,19 +206,19 @@ async fn what_a_newer_version_has_set_refuses_no_login_and_is_kept() {
     let app = TestApp::start().await;
     let olga = Operator::of(&app).await;
     let acme = app.tenant("acme").await;
-    let newer = r#"{"version":3,"profile":"payment","senderConstrained":["dpop"],"riskLevel":3}"#;
+    let newer = r#"{"version":4,"profile":"payment","senderConstrained":["dpop"],"riskLevel":3}"#;
     let store = "update tenants set settings = $2 where id = $1 returning id";
     app.change(Statement::new(store).bind(&acme.id).bind(newer)).await;
     assert_eq!(app.login(&acme, Family::Individual).await.expect(200).data()["expiresIn"], 120);
     let shown = olga.get("/tenants/acme").await.expect(200);
-    assert_eq!(shown.data()["settings"]["version"], 2);
+    assert_eq!(shown.data()["settings"]["version"], 3);
     assert!(!shown.text.contains("riskLevel"), "what is not known is not shown");
     let refused = olga.patch("/tenants/acme", json!({ "settings": { "riskLevel": 1 } })).await.expect(400);
     assert_eq!(refused.complaints(), ["settings.riskLevel"]);
     olga.patch("/tenants/acme", json!({ "settings": { "maxSessions": 5, "profile": null } }))
         .await
         .expect(200);
-    let kept = r#"tenants where settings = '{"maxSessions":5,"riskLevel":3,"senderConstrained":["dpop"],"version":3}'"#;
+    let kept = r#"tenants where settings = '{"maxSessions":5,"riskLevel":3,"senderConstrained":["dpop"],"version":4}'"#;
     assert_eq!(app.number_of(kept).await, 1);
     assert_eq!(app.login(&acme, Family::Individual).await.expect(200).data()["expiresIn"], 300);
 }

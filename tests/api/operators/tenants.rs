@@ -28,7 +28,7 @@ async fn a_tenant_is_founded_whole_and_its_keys_open_at_once() {
     assert_eq!(tenant["settings"]["profile"], "payment");
     assert_eq!(tenant["settings"]["maxSessions"], 3);
     assert_eq!(tenant["settings"]["refreshGraceSeconds"], 60);
-    assert_eq!(tenant["settings"]["version"], 2);
+    assert_eq!(tenant["settings"]["version"], 3);
     let keys = founded.data()["keys"].as_array().unwrap();
     let purposes: Vec<_> = keys.iter().map(|key| key["key"]["purpose"].as_str().unwrap()).collect();
     assert_eq!(purposes, ["login", "backend"]);

@@ -26,6 +26,7 @@ use vestibule::revocation_watch::{RevocationWatch, WatchOptions};
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
 use vestibule::signing_keys::SigningKeys;
+use vestibule::source_limits::Gates;
 use vestibule::tenants::{Family, KeyPurpose, NewTenantKey, Settings};
 use vestibule::users::store::NewUser;
 use vestibule::users::{LoginName, UserKind};
@@ -62,6 +63,8 @@ pub struct Wanted {
     pub trusted_proxies: Vec<&'static str>,
     pub master_key: Option<String>,
     pub breached_passwords: Option<BreachedPasswords>,
+    /// Off where limits are not what is tested: everybody comes from one address there.
+    pub source_limits: bool,
     pub watch: WatchOptions,
 }
 
@@ -80,6 +83,7 @@ impl Default for Wanted {
             trusted_proxies: Vec::new(),
             master_key: None,
             breached_passwords: None,
+            source_limits: false,
             watch: WatchOptions::default(),
         }
     }
@@ -110,8 +114,10 @@ impl TestApp {
                 trusted_proxies: wanted.trusted_proxies.iter().map(|text| text.parse().unwrap()).collect(),
                 public_docs: wanted.public_docs,
                 https: true,
+                source_limits: wanted.source_limits,
                 body_timeout: Duration::from_secs(10),
             },
+            source_gates: Gates::default(),
             revocations: RevocationWatch::new(wanted.watch),
             refusals: Refusals::default(),
         });
