@@ -36,6 +36,7 @@ mod lower_failure_floors;
 mod master_keys;
 mod move_user;
 mod new_password;
+mod newest_checkpoint;
 mod number_events;
 mod operators;
 mod password_attempt;
@@ -102,6 +103,7 @@ pub use master_keys::{
 };
 pub use move_user::move_user;
 pub use new_password::check_new_password;
+pub use newest_checkpoint::{ProvenCheckpoint, newest_checkpoint};
 pub use number_events::{Numbered, number_events};
 pub use operators::{create_operator, list_operators, revoke_operator};
 pub use read_events::{EventPage, LOOKED_THROUGH, read_events};

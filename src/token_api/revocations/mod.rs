@@ -18,13 +18,13 @@ use utoipa::IntoParams;
 use crate::app::{App, SharedApp};
 use crate::callers::BackendCaller;
 use crate::error::Error;
-use crate::flows::RevocationReader;
+use crate::flows::{self, RevocationReader};
 use crate::http::envelope::Success;
 use crate::http::paging::List;
 use crate::http::query::Query;
 use crate::ids::TenantId;
 
-use stream::Stream;
+use stream::{Followed, Stream};
 use views::RevocationList;
 
 /// The longest wait, in seconds: proxies give up on answers after half a minute and more.
@@ -43,12 +43,23 @@ pub struct RevocationsQuery {
     #[serde(default, deserialize_with = "seconds")]
     #[param(minimum = 0, maximum = 25, value_type = Option<u64>)]
     wait: u64,
+    /// How many events of the tenant's sealed log you hold a checkpoint of; 0 for none. The answer then has the newest
+    /// checkpoint, with the proof that its log goes on from yours. A stream has it in its first event, and whenever it
+    /// has grown.
+    #[serde(default, deserialize_with = "size")]
+    #[param(minimum = 0, value_type = Option<i64>)]
+    checkpoint: Option<u64>,
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     let number = text.parse().ok().filter(|number| *number <= LONGEST_WAIT);
     number.ok_or_else(|| D::Error::custom(format!("must be a number of seconds from 0 to {LONGEST_WAIT}")))
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = String::deserialize(deserializer)?.parse().ok().filter(|size| i64::try_from(*size).is_ok());
+    number.map(Some).ok_or_else(|| D::Error::custom("must be the size of a checkpoint, 0 for none"))
 }
 
 fn list<'a>(app: &'a App, tenant: &'a TenantId) -> List<'a> {
@@ -61,6 +72,9 @@ fn list<'a>(app: &'a App, tenant: &'a TenantId) -> List<'a> {
 /// With `Accept: text/event-stream` the same data come as server-sent events (`event: revocations`, `id`: the cursor),
 /// one at least every second; `Last-Event-ID` resumes as `after` does. A stream ends after ten minutes at the latest,
 /// and its reader resumes.
+///
+/// With `checkpoint` the answer also has the newest checkpoint of the tenant's sealed log: whoever keeps it, and demands of
+/// the next that it goes on from there, is a witness that no event was altered or taken away.
 #[utoipa::path(
     get,
     path = "/t/{slug}/revocations",
@@ -134,8 +148,9 @@ pub(super) async fn get_revocations(
         let (key, secret) = caller.shown;
         let now = Instant::now();
         let client = caller.client;
-        let stream = Stream { app, tenant, reader, key, secret, client, began: now, asked: now };
-        return Ok(stream.answer(first));
+        let log = query.checkpoint.map(Followed::from);
+        let stream = Stream { app, tenant, reader, log, key, secret, client, began: now, asked: now };
+        return stream.answer(first).await;
     }
     let wait = Duration::from_secs(query.wait).min(app.revocations.options().longest_wait);
     let page = if wait.is_zero() || !first.revocations.is_empty() || !reader.sit()? {
@@ -143,7 +158,11 @@ pub(super) async fn get_revocations(
     } else {
         reader.wait(wait).await?.0
     };
-    Ok(Success::new(RevocationList::new(&app, &tenant, page)).into_response())
+    let told = match query.checkpoint {
+        Some(held) => Some(flows::newest_checkpoint(&app, &tenant, held).await?),
+        None => None,
+    };
+    Ok(Success::new(RevocationList::new(&app, &tenant, page, told)).into_response())
 }
 
 fn accepts_stream(headers: &HeaderMap) -> bool {

@@ -15,14 +15,16 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::revocations::RevocationPage;
-use crate::flows::{RevocationReader, authenticate_backend};
+use crate::flows::{RevocationReader, authenticate_backend, newest_checkpoint};
 use crate::ids::TenantId;
 use crate::revocation_watch::WatchOptions;
 
-use super::views::RevocationList;
+use super::views::{RevocationList, Told};
 
 /// A stream shows that it lives at least every second.
 const HEARTBEAT: Duration = Duration::from_millis(800);
+/// How often a stream looks for a newer checkpoint.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// What nginx is told lest it keeps a stream's events back.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -33,6 +35,8 @@ pub(super) struct Stream {
     pub tenant: TenantId,
     /// It has a seat.
     pub reader: RevocationReader,
+    /// The sealed log, where its checkpoints were asked for.
+    pub log: Option<Followed>,
     pub key: String,
     pub secret: SecretString,
     pub client: Client,
@@ -42,15 +46,29 @@ pub(super) struct Stream {
     pub asked: Instant,
 }
 
+/// How far the stream's reader knows the sealed log.
+pub(super) struct Followed {
+    held: u64,
+    looked: Option<Instant>,
+}
+
+impl From<u64> for Followed {
+    fn from(held: u64) -> Self {
+        Self { held, looked: None }
+    }
+}
+
 impl Stream {
-    pub(super) fn answer(self, first: RevocationPage) -> Response {
-        let shown = self.event(first);
+    pub(super) async fn answer(mut self, first: RevocationPage) -> Result<Response, Error> {
+        let told = self.checkpoint().await?;
+        let shown = self.event(first, told);
         let events = stream::unfold((Some(shown), Some(self)), |(shown, stream)| async move {
             match (shown, stream) {
                 (Some(shown), stream) => Some((shown, (None, stream))),
                 (None, Some(mut stream)) => {
                     let (page, goes_on) = stream.next().await?;
-                    let shown = stream.event(page);
+                    let told = stream.checkpoint().await.ok()?;
+                    let shown = stream.event(page, told);
                     Some((shown, (None, Some(stream).filter(|_| goes_on))))
                 }
                 (None, None) => None,
@@ -59,7 +77,7 @@ impl Stream {
         let mut response = Sse::new(events.map(Ok::<_, Infallible>)).into_response();
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.headers_mut().insert(UNBUFFERED.0, UNBUFFERED.1);
-        response
+        Ok(response)
     }
 
     /// What to show next, and whether there will be more. `None`: the end.
@@ -79,8 +97,21 @@ impl Stream {
         self.reader.wait(HEARTBEAT).await.ok()
     }
 
-    fn event(&self, page: RevocationPage) -> sse::Event {
-        let list = RevocationList::new(&self.app, &self.tenant, page);
+    /// The newest checkpoint, the first time and when there are more events in it. The inner `None`: nothing is sealed.
+    async fn checkpoint(&mut self) -> Result<Told, Error> {
+        let Some(log) = &mut self.log else { return Ok(None) };
+        if log.looked.is_some_and(|at| at.elapsed() < CHECKPOINT_EVERY) {
+            return Ok(None);
+        }
+        let newest = newest_checkpoint(&self.app, &self.tenant, log.held).await?;
+        let size = newest.as_ref().map_or(0, |newest| newest.size);
+        let told = log.looked.is_none() || size != log.held;
+        (log.held, log.looked) = (size, Some(Instant::now()));
+        Ok(told.then_some(newest))
+    }
+
+    fn event(&self, page: RevocationPage, told: Told) -> sse::Event {
+        let list = RevocationList::new(&self.app, &self.tenant, page, told);
         let text = serde_json::to_string(&list).unwrap_or_default();
         sse::Event::default().id(list.cursor).event("revocations").data(text)
     }

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use vestibule_audit::Digest;
 
 use crate::app::App;
 use crate::events::revocations::{KEPT_SECONDS, Revocation, RevocationPage, Revoked};
+use crate::flows::ProvenCheckpoint;
 use crate::ids::TenantId;
 
 use super::list;
@@ -24,6 +26,39 @@ pub struct RevocationList {
     behind_ms: i64,
     /// How long an ending matters, in seconds: older ones are left out, for no access token lives so long.
     keep_seconds: i64,
+    /// The newest checkpoint of the tenant's sealed log, where it was asked for; null before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<CheckpointView>)]
+    #[expect(clippy::option_option, reason = "left out, null, or a checkpoint")]
+    checkpoint: Option<Option<CheckpointView>>,
+}
+
+/// What was found of the sealed log, if anybody asked.
+pub(super) type Told = Option<Option<ProvenCheckpoint>>;
+
+/// What the tenant's sealed log was when its newest events were sealed. Whatever comes later goes on from it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointView {
+    /// A C2SP tlog-checkpoint: the log's name, its size and its root, signed.
+    note: String,
+    /// The key that signed it, as `vestibule audit key` prints it. To trust it, compare it with one that you were given.
+    verifier_key: String,
+    /// The proof that the log goes on from the size that was asked with (RFC 6962, §2.1.2), in base64: empty where that
+    /// is 0, this one's size, or more.
+    #[schema(value_type = Vec<String>)]
+    consistency_proof: Vec<Digest>,
+}
+
+impl From<ProvenCheckpoint> for CheckpointView {
+    fn from(proven: ProvenCheckpoint) -> Self {
+        let ProvenCheckpoint { note, verifier_key, proof, .. } = proven;
+        Self {
+            note,
+            verifier_key: verifier_key.to_string(),
+            consistency_proof: proof.into_iter().map(Digest).collect(),
+        }
+    }
 }
 
 /// One session has ended, or all of a user, a customer or the tenant that were opened at `openedUntil` or before: one of
@@ -81,7 +116,7 @@ impl RevocationView {
 }
 
 impl RevocationList {
-    pub(super) fn new(app: &App, tenant: &TenantId, page: RevocationPage) -> Self {
+    pub(super) fn new(app: &App, tenant: &TenantId, page: RevocationPage, told: Told) -> Self {
         let now = app.clock.now();
         let as_of = page.as_of.min(now);
         Self {
@@ -95,6 +130,7 @@ impl RevocationList {
             as_of: as_of.as_millis(),
             behind_ms: now.as_millis() - as_of.as_millis(),
             keep_seconds: KEPT_SECONDS,
+            checkpoint: told.map(|newest| newest.map(CheckpointView::from)),
         }
     }
 }
