@@ -1,6 +1,6 @@
 //! What goes on behind a verifier: one task that follows the feed and keeps the keys.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::rand;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::client::{Client, Failure};
 use crate::feed::{Feed, Full, Moment};
 use crate::keys::{Key, Keys};
+use crate::witness::{self, Witness};
 use crate::{Options, StartError, WhenStale};
 
 /// How often the keys are fetched.
@@ -72,6 +73,8 @@ pub enum Found {
 pub struct Shared {
     pub client: Client,
     pub feed: RwLock<Feed>,
+    /// `None`: no checkpoints are asked for.
+    pub witness: Option<Mutex<Witness>>,
     fetched: RwLock<Fetched>,
     introspects: bool,
     /// How long the server is to wait for news, in seconds: often enough within the longest age.
@@ -93,6 +96,7 @@ impl Shared {
         Ok(Self {
             client: Client::new(options)?,
             feed: RwLock::new(Feed::new(options.max_entries)),
+            witness: Witness::new(options)?.map(Mutex::new),
             fetched: RwLock::default(),
             introspects: options.when_stale == WhenStale::Introspect,
             wait: (seconds / 5).max(1),
@@ -202,10 +206,12 @@ async fn read_on(shared: &Shared, reading: &mut Reading, asked: Moment) -> Resul
     let feed = || shared.feed.write().unwrap_or_else(PoisonError::into_inner);
     // After a failure it counts to hear anything at all.
     let wait = if reading.caught_up && reading.failures == 0 { shared.wait } else { 0 };
-    let answer = shared.client.revocations(reading.cursor.as_deref(), wait, reading.caught_up).await;
+    let log_size = shared.witness.as_ref().map(|witness| witness::lock(witness).size());
+    let answer =
+        shared.client.revocations(reading.cursor.as_deref(), wait, reading.caught_up, log_size).await;
     let long_held = feed().turn(Instant::now());
     drop(long_held);
-    let page = match answer {
+    let mut page = match answer {
         Ok(page) => page,
         Err(Failure::Cursor) => {
             tracing::warn!("the server does not know the revocation feed's cursor; beginning anew");
@@ -226,6 +232,16 @@ async fn read_on(shared: &Shared, reading: &mut Reading, asked: Moment) -> Resul
             return Err(pause_after(reading.failures));
         }
     };
+    if let Some(witness) = &shared.witness {
+        let told = page.checkpoint.take();
+        // Whoever denies what they have signed is believed nothing, also not that a session lives.
+        if witness::lock(witness).look(told).is_err() {
+            feed().age_at_once();
+            reading.failures += 1;
+            return Err(pause_after(reading.failures));
+        }
+        witness::save(witness).await;
+    }
     let (cursor, more, empty) = (page.cursor.clone(), page.more, page.revocations.is_empty());
     let taken = feed().take(page, asked);
     if let Err(Full) = taken {

@@ -146,12 +146,14 @@ impl Client {
         Ok(url)
     }
 
-    /// What has ended since the cursor; the server may wait so many seconds until there is something.
+    /// What has ended since the cursor; the server may wait so many seconds until there is something. With a size of the
+    /// sealed log, its newest checkpoint, and the proof that it goes on from there.
     pub async fn revocations(
         &self,
         after: Option<&str>,
         wait: u64,
         caught_up: bool,
+        log_size: Option<u64>,
     ) -> Result<Page, Failure> {
         #[derive(Deserialize)]
         struct Envelope {
@@ -160,6 +162,7 @@ impl Client {
         let mut url = self.feed.clone();
         url.query_pairs_mut().extend_pairs(after.map(|cursor| ("after", cursor)));
         url.query_pairs_mut().append_pair("wait", &wait.to_string());
+        url.query_pairs_mut().extend_pairs(log_size.map(|size| ("checkpoint", size.to_string())));
         let patience = if caught_up { PATIENCE + Duration::from_secs(wait) } else { CATCHING_UP };
         let body = match read(self.with_key(self.http.get(url)).timeout(patience), MAX_PAGE).await {
             Err(Failure::Refused(StatusCode::BAD_REQUEST)) if after.is_some() => return Err(Failure::Cursor),

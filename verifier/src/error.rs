@@ -105,6 +105,12 @@ pub enum StartError {
     /// An age that no feed can keep, or that promises nothing.
     #[error("max_age must be 3 to 60 seconds")]
     MaxAge,
+    /// The sealed log's key that is pinned is no verifier key, or not the key of this issuer's log.
+    #[error("log_key must be the verifier key of the issuer's log: `vestibule audit key` prints it")]
+    LogKey,
+    /// The file of the sealed log's checkpoint cannot be read, or is not what was written there, for this issuer and key.
+    #[error("the file of the sealed log's checkpoint {0}")]
+    CheckpointFile(String),
     /// The HTTP client could not be made: the system's trusted certificates, most likely.
     #[error("the HTTP client could not be made")]
     Http(#[from] reqwest::Error),

@@ -17,8 +17,10 @@ mod feed;
 mod ids;
 mod jws;
 mod keys;
+mod witness;
 
 pub use error::{Error, Invalid, StartError};
 pub use options::{Options, WhenStale};
 pub use token::AccessToken;
 pub use verifier::{Health, Verifier};
+pub use witness::{LogConflict, LogTrouble, WitnessedLog};

@@ -1,5 +1,6 @@
 //! What a verifier is told when it starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -26,6 +27,9 @@ pub struct Options {
     pub(crate) address: Option<String>,
     pub(crate) plain_http: bool,
     pub(crate) max_entries: usize,
+    pub(crate) witness: bool,
+    pub(crate) log_key: Option<String>,
+    pub(crate) checkpoint_file: Option<PathBuf>,
 }
 
 impl Options {
@@ -44,6 +48,9 @@ impl Options {
             address: None,
             plain_http: false,
             max_entries: 1_000_000,
+            witness: true,
+            log_key: None,
+            checkpoint_file: None,
         }
     }
 
@@ -80,6 +87,29 @@ impl Options {
     #[must_use]
     pub const fn allow_plain_http(mut self) -> Self {
         self.plain_http = true;
+        self
+    }
+
+    /// The key of the tenant's sealed log, as `vestibule audit key` prints it. Without it the first one that the server
+    /// tells is trusted, which a line in the log says.
+    #[must_use]
+    pub fn log_key(mut self, key: impl Into<String>) -> Self {
+        self.log_key = Some(key.into());
+        self
+    }
+
+    /// Where the newest checkpoint of the sealed log is kept, and its key, so that a program that starts anew is still
+    /// the witness of what it was told before. Without it they are kept in memory.
+    #[must_use]
+    pub fn checkpoint_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.checkpoint_file = Some(path.into());
+        self
+    }
+
+    /// Asks for no checkpoints of the sealed log: for servers that do not seal yet.
+    #[must_use]
+    pub const fn without_witness(mut self) -> Self {
+        self.witness = false;
         self
     }
 

@@ -12,6 +12,7 @@ use crate::feed::Moment;
 use crate::jws::Unverified;
 use crate::keys::Key;
 use crate::token::Claims;
+use crate::witness::{self, WitnessedLog};
 use crate::{AccessToken, Error, Invalid, Options, StartError, WhenStale};
 
 /// How long a start waits for keys and feed.
@@ -122,6 +123,20 @@ impl Verifier {
         let young = |age: Option<Duration>, most| age.is_some_and(|age| age <= most);
         let fresh = young(feed_age, self.inner.options.max_age) && young(keys_age, background::KEYS_MAX_AGE);
         Health { fresh, feed_age, entries, keys_age, keys }
+    }
+
+    /// What is known of the tenant's sealed log, and how it contradicted itself if it did; `None` without a witness.
+    #[must_use]
+    pub fn log(&self) -> Option<WitnessedLog> {
+        self.inner.shared.witness.as_ref().map(|witness| witness::lock(witness).log())
+    }
+
+    /// Forgets the log's checkpoint, and its key unless that is pinned, and takes the next as the first. For one case
+    /// only: those who run the server have said, in a way you trust, that they had to restore an older copy of it.
+    pub fn forget_checkpoint(&self) {
+        if let Some(witness) = &self.inner.shared.witness {
+            witness::lock(witness).forget();
+        }
     }
 
     /// Whether the feed is young enough to say that the session lives. That it has ended is true at any age.

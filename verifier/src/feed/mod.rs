@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::ids::Id;
 use crate::token::Claims;
+use crate::witness::Told;
 
 /// The least time an entry is held, whatever the server says: the longest life of an access token, 3,600 s, and a margin.
 const LEAST_KEEP: Duration = Duration::from_secs(3_670);
@@ -50,6 +51,8 @@ pub struct Page {
     /// How far the answer may lag behind what is durable.
     pub behind_ms: u64,
     pub keep_seconds: u64,
+    /// The sealed log's newest checkpoint, where it was asked for and there is one.
+    pub checkpoint: Option<Told>,
 }
 
 /// One entry: whose sessions have ended, and why.

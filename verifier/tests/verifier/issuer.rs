@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use vestibule_verifier::{AccessToken, Error, Options, Verifier};
 
+use crate::log::Log;
 use crate::signer::Signer;
 
 pub const ISSUER: &str = "https://id.example.test/t/acme";
@@ -44,6 +45,7 @@ pub struct Issuer {
 struct Known {
     keys: Mutex<Vec<Value>>,
     revocations: Mutex<Vec<Value>>,
+    log: Mutex<Log>,
     news: Notify,
     /// By how a path ends.
     moods: Mutex<HashMap<&'static str, Mood>>,
@@ -72,6 +74,7 @@ impl Issuer {
         let known = Arc::new(Known {
             keys: Mutex::new(vec![signer.jwk.clone()]),
             revocations: Mutex::default(),
+            log: Mutex::new(Log::new()),
             news: Notify::new(),
             moods: Mutex::default(),
             epoch: AtomicUsize::new(1),
@@ -129,6 +132,11 @@ impl Issuer {
     pub fn revoke(&self, entry: Value) {
         lock(&self.known.revocations).push(entry);
         self.known.news.notify_waiters();
+    }
+
+    /// What it says of its sealed log from now on.
+    pub fn set_log(&self, log: Log) {
+        *lock(&self.known.log) = log;
     }
 
     /// An older copy of the database takes over: with these entries, and no longer with the cursors of before.
@@ -251,11 +259,14 @@ async fn revocations(
         }
         let next = after + page.len();
         let behind = known.behind_ms.load(Ordering::SeqCst);
-        return Json(json!({ "code": 200, "message": "Success", "data": {
+        let mut data = json!({
             "revocations": page, "cursor": format!("{epoch}-{next}"), "more": next < all, "asOf": now_millis(),
             "behindMs": behind, "keepSeconds": 3_670,
-        }}))
-        .into_response();
+        });
+        if let Some(size) = query.get("checkpoint") {
+            data["checkpoint"] = lock(&known.log).told(size.parse().unwrap());
+        }
+        return Json(json!({ "code": 200, "message": "Success", "data": data })).into_response();
     }
 }
 

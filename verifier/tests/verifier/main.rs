@@ -7,5 +7,7 @@ mod feed;
 mod introspection;
 mod issuer;
 mod keys;
+mod log;
 mod signer;
 mod tokens;
+mod witness;
