@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::IpNetwork;
+use crate::config::{IpNetwork, ProxyHeader};
 use crate::db::Database;
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::Passwords;
@@ -45,8 +45,7 @@ pub type SharedApp = Arc<App>;
 pub struct AppOptions {
     /// The bare origin under which the world reaches us: issuers begin with it. Never a request's Host (R132).
     pub public_url: String,
-    /// Whose X-Forwarded-For is believed.
-    pub trusted_proxies: Vec<IpNetwork>,
+    pub proxies: Proxies,
     /// Whether `/docs` and `/openapi.json` are on the public listener too.
     pub public_docs: bool,
     /// Whether the world reaches us by TLS, ended here or before us: then answers carry HSTS.
@@ -55,6 +54,21 @@ pub struct AppOptions {
     pub source_limits: bool,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+}
+
+/// Whose word on the client's address is believed, and in which header they say it.
+#[derive(Clone, Debug)]
+pub struct Proxies {
+    pub trusted: Vec<IpNetwork>,
+    pub header: ProxyHeader,
+}
+
+impl Proxies {
+    /// Whether what this address forwards is believed.
+    #[must_use]
+    pub fn trusts(&self, address: std::net::IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
 }
 
 /// Refusals that leave no event of their own: counted, and summed up once a minute by `upkeep`.
@@ -74,6 +88,6 @@ impl AppOptions {
     /// Whether what this address forwards is believed.
     #[must_use]
     pub fn trusts(&self, address: std::net::IpAddr) -> bool {
-        self.trusted_proxies.iter().any(|network| network.contains(address))
+        self.proxies.trusts(address)
     }
 }

@@ -52,6 +52,7 @@ pub mod users;
 // What the domain is made of.
 pub mod access_tokens;
 pub mod client;
+pub mod client_address;
 pub mod password_rules;
 pub mod passwords;
 pub mod refresh_tokens;

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
-use crate::app::{App, AppOptions, Refusals, SharedApp};
+use crate::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
@@ -116,7 +116,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         signing_keys: SigningKeys::default(),
         options: AppOptions {
             public_url: config.public_url()?.as_str().to_owned(),
-            trusted_proxies: config.trusted_proxies.clone(),
+            proxies: Proxies { trusted: config.trusted_proxies.clone(), header: config.proxy_header },
             public_docs: config.public_docs,
             https: config.public_url()?.is_https(),
             source_limits: config.source_limits,

@@ -15,7 +15,9 @@ use secrecy::SecretString;
 
 use self::reader::Reader;
 pub use self::reader::{ConfigError, Source};
-pub use self::values::{Argon2Implementation, IpNetwork, LogFormat, Origin, address, database_url};
+pub use self::values::{
+    Argon2Implementation, IpNetwork, LogFormat, Origin, ProxyHeader, address, database_url,
+};
 
 /// What an installation can choose. Every field is the key of its name, in the unit of its name.
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ pub struct Config {
     pub tls_key_file: Option<PathBuf>,
     pub allow_plain_http: bool,
     pub trusted_proxies: Vec<IpNetwork>,
+    pub proxy_header: ProxyHeader,
     /// Whether failures are limited by the address they come from.
     pub source_limits: bool,
     /// Whether `/docs` and `/openapi.json` are on the public listener too.
@@ -126,6 +129,7 @@ impl Config {
             tls_key_file: reader.optional("tls_key_file", values::path),
             allow_plain_http: reader.value("allow_plain_http", values::boolean),
             trusted_proxies: reader.value("trusted_proxies", values::networks),
+            proxy_header: reader.value("proxy_header", values::text_of),
             source_limits: reader.value("source_limits", values::boolean),
             public_docs: reader.value("public_docs", values::boolean),
             max_connections: reader.value("max_connections", |text| integer(text, &(1..=1_000_000), "")),

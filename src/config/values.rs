@@ -147,6 +147,36 @@ pub enum LogFormat {
     Human,
 }
 
+/// Which header trusted proxies write. The other is whoever's, passed on, and never read for the client's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHeader {
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
+}
+
+impl ProxyHeader {
+    /// The header as people write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "X-Forwarded-For",
+            Self::Forwarded => "Forwarded",
+        }
+    }
+}
+
+impl FromStr for ProxyHeader {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut headers = [Self::XForwardedFor, Self::Forwarded].into_iter();
+        headers
+            .find(|header| header.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| format!("{text:?} is neither X-Forwarded-For nor Forwarded"))
+    }
+}
+
 /// Which code computes Argon2; both give the same hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argon2Implementation {

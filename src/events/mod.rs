@@ -331,6 +331,11 @@ impl<'a> Event<'a> {
                 "correlationId": client.correlation_id,
             })
         });
+        if let (Some(personal), Some(forwarded)) =
+            (&mut personal, self.client.and_then(|client| client.forwarded.as_deref()))
+        {
+            personal["forwarded"] = forwarded.into();
+        }
         if let Some(note) = self.note {
             personal.get_or_insert_with(|| json!({}))["reason"] = note.into();
         }

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
-use crate::client::{Client, ClientAddress};
+use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::TenantProblem;
 use crate::tenants::{KeyPurpose, Tenant, TenantKey, no_key_opens};
@@ -43,8 +43,10 @@ fn opens(key: Option<&TenantKey>, secret: &SecretString, now: Timestamp) -> bool
 /// Lets a good key vouch for X-Forwarded-For: a `backend` one, where its tenant believes them.
 pub(super) fn vouch(app: &App, tenant: &Tenant, key: Option<&TenantKey>, client: &mut Client) {
     let is_backends = key.is_some_and(|key| key.purpose == KeyPurpose::Backend);
-    if is_backends && tenant.settings.trust_backend_address {
-        client.address =
-            ClientAddress::vouched(client.peer, client.forwarded_for.as_deref(), |ip| app.options.trusts(ip));
+    if is_backends
+        && tenant.settings.trust_backend_address
+        && let Some(chain) = &client.forwarded_for
+    {
+        client.address = client.address.vouched(client.peer, chain, |ip| app.options.trusts(ip));
     }
 }

@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use crate::app::App;
-use crate::client::{AddressReason, Client};
+use crate::client::Client;
+use crate::client_address::AddressReason;
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::{Error, Exceeded};

@@ -13,8 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
-use crate::app::App;
-use crate::client::{Client, ClientAddress, WebOrigin};
+use crate::app::{App, Proxies};
+use crate::client::{Client, WebOrigin};
+use crate::client_address::{Chain, ClientAddress};
+use crate::config::ProxyHeader;
 use crate::error::{Error, FieldError, TenantProblem};
 use crate::tenants::TenantName;
 use crate::users::is_unfit;
@@ -28,6 +30,7 @@ const MAX_BYTES: usize = 256;
 const MAX_AGENT_BYTES: usize = 1024;
 
 const TENANT_ID: &str = "x-tenant-id";
+const FORWARDED: &str = "forwarded";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_FROM: &str = "x-forwarded-from";
 const PLATFORM: [&str; 2] = ["platform", "sec-ch-ua-platform"];
@@ -57,22 +60,26 @@ const OURS: [&str; 16] = [
 /// Refuses a header of ours that is there twice, that is spelled with underscores (which some proxies
 /// take for the same name), or that `Connection` tells proxies to drop (R133).
 ///
-/// A trusted proxy may add its own line of X-Forwarded-For to the client's (`HAProxy` does).
-pub fn check(headers: &HeaderMap, from_trusted_proxy: bool) -> Result<(), Error> {
-    for name in OURS.into_iter().filter(|name| !(from_trusted_proxy && *name == FORWARDED_FOR)) {
+/// A trusted proxy may add its own line of X-Forwarded-For or Forwarded to the client's (`HAProxy` does).
+pub fn check(headers: &HeaderMap, peer: IpAddr, proxies: &Proxies) -> Result<(), Error> {
+    let forwarded = (proxies.header == ProxyHeader::Forwarded).then_some(FORWARDED);
+    let ours = || OURS.into_iter().chain(forwarded);
+    let is_ours = |name: &str| ours().any(|ours| ours == name);
+    let may_repeat = |name: &str| [FORWARDED_FOR, FORWARDED].contains(&name) && proxies.trusts(peer);
+    for name in ours().filter(|name| !may_repeat(name)) {
         if headers.get_all(name).iter().nth(1).is_some() {
             return Err(Error::malformed(documented(name), "must be sent once"));
         }
     }
     for name in headers.keys() {
         let dashed = name.as_str().replace('_', "-");
-        if dashed != name.as_str() && OURS.contains(&dashed.as_str()) {
+        if dashed != name.as_str() && is_ours(&dashed) {
             return Err(Error::malformed(name.as_str(), format!("must be spelled {dashed}")));
         }
     }
     let dropped = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     for name in dropped.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()) {
-        if OURS.contains(&name.as_str()) {
+        if is_ours(&name) {
             return Err(Error::malformed("connection", format!("must not list {name}")));
         }
     }
@@ -104,6 +111,7 @@ fn documented(name: &str) -> &str {
         "X-Tenant-ID",
         "X-Forwarded-For",
         "X-Forwarded-From",
+        "Forwarded",
         "deviceId",
         "X-Device-Id",
         "X-Device-Proof",
@@ -126,14 +134,17 @@ fn first<'a>(headers: &'a HeaderMap, names: &[&str]) -> Result<Option<&'a str>, 
 pub fn client(parts: &Parts, app: &App) -> Result<Client, Error> {
     let headers = &parts.headers;
     let peer = peer(&parts.extensions);
-    let forwarded_for = forwarded_for(headers)?;
+    let proxies = &app.options.proxies;
+    let Forwarding { forwarded_for, forwarded } = forwarding(headers, proxies)?;
+    let chain = chain(proxies, forwarded_for.as_deref(), forwarded.as_deref());
     let request_id = parts.extensions.get::<RequestId>().cloned().unwrap_or_default();
     // The client hint arrives as a quoted string: `"Windows"` (RFC 8941 §3.3.3).
     let platform = first(headers, &PLATFORM)?.map(|platform| platform.trim_matches('"').to_owned());
     Ok(Client {
         peer,
-        address: ClientAddress::decide(peer, forwarded_for.as_deref(), |ip| app.options.trusts(ip)),
+        address: ClientAddress::decide(peer, chain, |ip| proxies.trusts(ip)),
         forwarded_for,
+        forwarded,
         source: text(headers, FORWARDED_FROM, MAX_BYTES)?.map(str::to_owned),
         platform: platform.filter(|platform| !platform.is_empty()),
         device_id: first(headers, &DEVICE_ID)?.map(str::to_owned),
@@ -145,21 +156,47 @@ pub fn client(parts: &Parts, app: &App) -> Result<Client, Error> {
     })
 }
 
-/// X-Forwarded-For, its lines joined in their order as RFC 9110 §5.3 reads them. More than one come from
+/// What came of the headers that say by which hops a request came.
+pub(super) struct Forwarding {
+    pub forwarded_for: Option<String>,
+    /// Looked at only where trusted proxies write it.
+    pub forwarded: Option<String>,
+}
+
+pub(super) fn forwarding(headers: &HeaderMap, proxies: &Proxies) -> Result<Forwarding, Error> {
+    let forwarded = match proxies.header {
+        ProxyHeader::XForwardedFor => None,
+        ProxyHeader::Forwarded => lines(headers, FORWARDED)?,
+    };
+    Ok(Forwarding { forwarded_for: lines(headers, FORWARDED_FOR)?, forwarded })
+}
+
+/// The hops as trusted proxies write them: in one header, and the other is never mixed in.
+pub(super) fn chain<'a>(
+    proxies: &Proxies,
+    forwarded_for: Option<&'a str>,
+    forwarded: Option<&'a str>,
+) -> Option<Chain<'a>> {
+    let text = match proxies.header {
+        ProxyHeader::XForwardedFor => forwarded_for,
+        ProxyHeader::Forwarded => forwarded,
+    };
+    text.map(|text| Chain::new(proxies.header, text))
+}
+
+/// A header's lines joined in their order, as RFC 9110 §5.3 reads them. More than one come from
 /// trusted proxies only; [`check`] has seen to that.
-fn forwarded_for(headers: &HeaderMap) -> Result<Option<String>, Error> {
+fn lines(headers: &HeaderMap, name: &str) -> Result<Option<String>, Error> {
     let mut chain = String::new();
-    for value in headers.get_all(FORWARDED_FOR) {
-        if let Some(line) = checked(FORWARDED_FOR, value, 2 * MAX_BYTES)? {
+    for value in headers.get_all(name) {
+        if let Some(line) = checked(name, value, 2 * MAX_BYTES)? {
             chain.push_str(if chain.is_empty() { "" } else { ", " });
             chain.push_str(line);
         }
     }
     if chain.len() > 4 * MAX_BYTES {
-        return Err(Error::invalid(
-            "X-Forwarded-For",
-            format!("may have {} bytes at most in all", 4 * MAX_BYTES),
-        ));
+        let problem = format!("may have {} bytes at most in all", 4 * MAX_BYTES);
+        return Err(Error::invalid(documented(name), problem));
     }
     Ok(Some(chain).filter(|chain| !chain.is_empty()))
 }

@@ -80,7 +80,7 @@ pub async fn refuse_the_odd(
 
 fn check(request: &Request, app: &App, queries: &QueryNames) -> Result<(), Error> {
     let peer = headers::peer(request.extensions());
-    headers::check(request.headers(), app.options.trusts(peer))?;
+    headers::check(request.headers(), peer, &app.options.proxies)?;
     let path = request.uri().path();
     // No path of ours needs escapes; whoever sends one wants two readers to differ (R128).
     let climbs = path.split('/').any(|part| part == "." || part == "..");

@@ -93,7 +93,7 @@ pub(super) async fn start_session(
     let customer = paths::owner(family, &owner)?;
     let user = paths::user(&user)?;
     let body: StartSession = json::read(&parts.headers, body, json::LOGIN_LIMIT, &app).await?;
-    body.stand_in(family, &mut client, &app)?;
+    body.stand_in(family, &mut client)?;
     let Credentials { name, password, tenant_in_body } = body.credentials()?;
     let StartSession { tenant_key, tenant_secret, .. } = body;
     let login = Login {
@@ -184,7 +184,7 @@ impl StartSession {
 
     /// On the admin family four fields stand in for headers that are missing, and two are taken and mean
     /// nothing; on the others none of them exists.
-    fn stand_in(&self, family: Family, client: &mut Client, app: &SharedApp) -> Result<(), Error> {
+    fn stand_in(&self, family: Family, client: &mut Client) -> Result<(), Error> {
         let fields = [
             ("ipAddress", &self.ip_address, 256),
             ("userAgent", &self.user_agent, 1024),
@@ -207,11 +207,8 @@ impl StartSession {
         client.user_agent = client.user_agent.take().or_else(|| present(&self.user_agent));
         client.platform = client.platform.take().or_else(|| present(&self.platform));
         client.device_id = client.device_id.take().or_else(|| present(&self.device_id));
-        if client.forwarded_for.is_none()
-            && let Some(address) = present(&self.ip_address)
-        {
-            client.forward(address, |ip| app.options.trusts(ip));
-        }
+        // Recorded, and vouched for by a `backend` key; no proxy's word, for proxies write headers.
+        client.forwarded_for = client.forwarded_for.take().or_else(|| present(&self.ip_address));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 #![expect(non_snake_case, reason = "a test that proves a requirement begins with its number")]
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
+mod addresses;
 mod architecture;
 mod commands;
 mod cors;

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use vestibule::app::{App, AppOptions, Refusals, SharedApp};
+use vestibule::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::customers::CustomerKind;
 use vestibule::customers::store::NewCustomer;
@@ -61,6 +61,7 @@ pub struct Wanted {
     pub public_url: &'static str,
     pub public_docs: bool,
     pub trusted_proxies: Vec<&'static str>,
+    pub proxy_header: &'static str,
     pub master_key: Option<String>,
     pub breached_passwords: Option<BreachedPasswords>,
     /// Off where limits are not what is tested: everybody comes from one address there.
@@ -81,6 +82,7 @@ impl Default for Wanted {
             public_url: "https://id.example.test",
             public_docs: true,
             trusted_proxies: Vec::new(),
+            proxy_header: "X-Forwarded-For",
             master_key: None,
             breached_passwords: None,
             source_limits: false,
@@ -111,7 +113,10 @@ impl TestApp {
             signing_keys: SigningKeys::default(),
             options: AppOptions {
                 public_url: wanted.public_url.to_owned(),
-                trusted_proxies: wanted.trusted_proxies.iter().map(|text| text.parse().unwrap()).collect(),
+                proxies: Proxies {
+                    trusted: wanted.trusted_proxies.iter().map(|text| text.parse().unwrap()).collect(),
+                    header: wanted.proxy_header.parse().unwrap(),
+                },
                 public_docs: wanted.public_docs,
                 https: true,
                 source_limits: wanted.source_limits,
