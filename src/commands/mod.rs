@@ -4,6 +4,7 @@ mod check_config;
 mod demo;
 mod desk;
 mod expiry;
+mod explain_address;
 mod files;
 mod first_tenant;
 mod init;
@@ -90,6 +91,8 @@ enum Command {
     Migrate,
     /// Check the configuration, its files and its database, and show what is in effect
     CheckConfig,
+    /// Tell which address would count as a client's, and why
+    ExplainAddress(explain_address::ExplainAddress),
     /// Show the version and the commit it was built from
     Version,
 }
@@ -107,6 +110,7 @@ impl Command {
             Self::User(user) => user::run(user, global, out),
             Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
+            Self::ExplainAddress(asked) => explain_address::run(asked, global, out),
             Self::Version => version::run(out),
         }
     }

@@ -4,6 +4,7 @@ pub mod bare;
 mod body;
 pub mod cors;
 pub mod envelope;
+pub mod explain;
 pub mod form;
 pub mod headers;
 pub mod json;

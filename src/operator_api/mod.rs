@@ -1,5 +1,6 @@
 //! What is for the operator alone, on a listener of its own: tenants and their keys, operators, metrics.
 
+mod explain_address;
 mod metrics;
 mod operators;
 mod sessions;
@@ -30,6 +31,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(tenant_keys::router())
         .merge(signing_keys::router())
         .merge(operators::router())
+        .merge(explain_address::router())
 }
 
 /// `/metrics`, for whoever reaches the listener.

@@ -1,5 +1,6 @@
 //! The client's address: who is believed, what is ignored, and how the decision is told.
 
+mod explained;
 mod proxies;
 
 use std::net::SocketAddr;

@@ -100,7 +100,7 @@ const TABLE: &[(Permission, &[&str])] = &[
         "listOperators", "createOperator", "revokeOperator", "getSettingsSchema", "listTenants", "createTenant",
         "getTenant", "updateTenant", "deleteTenant", "suspendTenant", "resumeTenant", "listTenantKeys",
         "createTenantKey", "revokeTenantKey", "listSigningKeys", "rotateSigningKey", "retireSigningKey",
-        "endTenantSessions",
+        "endTenantSessions", "explainAddress",
     ]),
 ];
 
