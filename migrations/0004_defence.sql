@@ -44,6 +44,35 @@ create index source_attempts_by_age on source_attempts (reserved_at, tenant_id);
 
 -- ---- The sealed log
 
+-- Up to which position the log of a tenant's events is sealed, the root of its Merkle tree (RFC 6962) there, what was
+-- signed of both, and when; and the size at which the checkpoint went to the program's log.
+alter table event_heads add column sealed bigint not null default 0;
+alter table event_heads add column root bytea;
+alter table event_heads add column checkpoint text;
+alter table event_heads add column sealed_at bigint;
+alter table event_heads add column told bigint not null default 0;
+-- Up to here events may have been deleted for their age. An event in the log says so, signed, or nobody believes it.
+alter table event_heads add column deleted_until bigint not null default 0;
+create index event_heads_unsealed on event_heads (tenant_id) where sealed < position;
+
+-- The hashes of the tree, 256 a row as in C2SP's tlog-tiles: those of level 0 are the events', each of the next level
+-- is the root of a whole row below. The last row of a level grows.
+create table event_tiles (
+    tenant_id text not null references tenants (id),
+    level bigint not null,
+    tile bigint not null,
+    hashes bytea not null,
+    primary key (tenant_id, level, tile)
+) /*busy table*/;
+
+-- What checkpoints are signed with (Ed25519): the installation's one key, its private half sealed under the master key.
+create table audit_keys (
+    id bigint not null primary key,
+    private_key text not null,
+    public_key bytea not null,
+    created_at bigint not null
+) /*table*/;
+
 -- ---- Secrets
 
 -- ---- Backups and restores

@@ -3,17 +3,17 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use metrics::gauge;
+use metrics::{counter, gauge};
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
 use tracing::{info, warn};
 
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    Erasures, complete_old_rows, delete_expired_resets, delete_old_sources, finish_erasures,
-    go_on_deleting_tenants, go_on_with_session_operations, lower_failure_floors, number_events,
-    reread_master_keys, retire_replaced_signing_keys, rotate_due_signing_keys, summarise_refusals,
-    write_down_endings,
+    Erasures, complete_old_rows, delete_expired_resets, delete_old_events, delete_old_sources,
+    finish_erasures, go_on_deleting_tenants, go_on_with_session_operations, lower_failure_floors,
+    number_events, reread_master_keys, retire_replaced_signing_keys, rotate_due_signing_keys, seal_events,
+    summarise_refusals, tell_checkpoints, write_down_endings,
 };
 
 const SOON: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub async fn run(app: SharedApp) {
     let app = &*app;
     tokio::join!(
-        keep_numbering(app),
+        keep_sealing(app),
         every(MINUTE, "the summary of refusals was not written; they go into the next", || {
             summarise_refusals(app)
         }),
@@ -65,6 +65,14 @@ pub async fn run(app: SharedApp) {
         ),
         every(MINUTE, "how sessions have ended was not written down; the next minute goes on", || {
             write_down_all_endings(app)
+        }),
+        every(
+            MINUTE,
+            "checkpoints of the audit log did not go to the log; the next minute tells them",
+            || { tell_checkpoints(&app.db) }
+        ),
+        every(HOUR, "old events were not deleted; the next hour goes on", || {
+            delete_old_events(&app.db, &app.master, app.clock.now())
         }),
         every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
             rotate_due_signing_keys(&app.db, &app.master, app.clock.now())
@@ -120,42 +128,72 @@ const FAILING: Duration = Duration::from_secs(5);
 /// behind; so at all others, now and then.
 const LATELY_MILLIS: i64 = 60_000;
 
-/// Numbers events for ever. A failure is logged once, until it works again.
-async fn keep_numbering(app: &App) {
+/// Numbers and seals events for ever. A failure of either is logged once, until it works again.
+async fn keep_sealing(app: &App) {
     let mut pause = BUSY;
     let mut looked_at_all: Option<Instant> = None;
-    // Events that were durable at this instant have their numbers.
-    let mut numbered_until = Instant::now();
-    let mut failing = false;
+    let mut numbering = Progress::new("numbered");
+    let mut sealing = Progress::new("sealed");
     loop {
         let (began, now) = (Instant::now(), app.clock.now());
         let all = looked_at_all.is_none_or(|at| at.elapsed() >= MINUTE);
         let since = (!all).then(|| now.plus_millis(-LATELY_MILLIS));
-        let failure = match number_events(&app.db, since, now).await {
-            Ok(round) => {
-                if all {
-                    looked_at_all = Some(began);
-                }
-                if !round.contended && round.failure.is_none() {
-                    numbered_until = began;
-                }
-                pause = if round.events > 0 || round.contended { BUSY } else { (2 * pause).min(IDLE) };
-                round.failure
-            }
-            Err(error) => {
-                pause = (2 * pause).min(FAILING);
-                Some(error)
+        let numbered = number_events(&app.db, since, now).await;
+        // What has its number is sealed at once, so that it is no further behind.
+        let sealed = seal_events(&app.db, &app.master, &app.options.public_url, now).await;
+        pause = match (&numbered, &sealed) {
+            (Err(_), _) | (_, Err(_)) => (2 * pause).min(FAILING),
+            (Ok(numbered), Ok(sealed)) => {
+                let busy = numbered.events > 0 || numbered.contended || sealed.more;
+                if busy { BUSY } else { (2 * pause).min(IDLE) }
             }
         };
-        match &failure {
-            Some(error) if !failing => {
-                warn!(cause = %error, "events are not being numbered; trying again until they are");
+        if all && numbered.is_ok() {
+            looked_at_all = Some(began);
+        }
+        match &numbered {
+            Ok(round) => numbering.note(began, !round.contended, round.failure.as_ref()),
+            Err(error) => numbering.note(began, false, Some(error)),
+        }
+        let numbers = numbering.until;
+        match &sealed {
+            Ok(round) => {
+                counter!("vestibule_events_sealed_total").increment(round.events as u64);
+                sealing.note(numbers, !round.more, round.failure.as_ref());
             }
-            None if failing => info!("events are numbered again"),
+            Err(error) => sealing.note(numbers, false, Some(error)),
+        }
+        gauge!("vestibule_events_behind_seconds").set(numbering.until.elapsed().as_secs_f64());
+        gauge!("vestibule_events_sealed_behind_seconds").set(sealing.until.elapsed().as_secs_f64());
+        sleep(pause).await;
+    }
+}
+
+/// How far something is that is done to all events.
+struct Progress {
+    /// What is done to them.
+    done: &'static str,
+    /// To those that were durable at this instant it is done.
+    until: Instant,
+    failing: bool,
+}
+
+impl Progress {
+    fn new(done: &'static str) -> Self {
+        Self { done, until: Instant::now(), failing: false }
+    }
+
+    /// Notes a round that was about what was durable at `began`; whether it did all of that, and why it did not.
+    fn note(&mut self, began: Instant, all: bool, failure: Option<&impl Display>) {
+        let done = self.done;
+        match failure {
+            Some(error) if !self.failing => {
+                warn!(cause = %error, "events are not being {done}; trying again until they are");
+            }
+            None if self.failing => info!("events are {done} again"),
+            None if all => self.until = began,
             _ => (),
         }
-        failing = failure.is_some();
-        gauge!("vestibule_events_behind_seconds").set(numbered_until.elapsed().as_secs_f64());
-        sleep(pause).await;
+        self.failing = failure.is_some();
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: what there is to run, and how its outcome is told.
 
+mod audit;
 mod check_config;
 mod demo;
 mod desk;
@@ -87,6 +88,9 @@ enum Command {
     /// Let a tenant's users in from a file, or write them to one
     #[command(subcommand)]
     User(user::User),
+    /// Verify and export the sealed log of every tenant's events
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Bring the database's schema up to this version's
     Migrate,
     /// Check the configuration, its files and its database, and show what is in effect
@@ -108,6 +112,7 @@ impl Command {
             Self::Keys(keys) => keys::run(keys, global, out),
             Self::SigningKeys(keys) => signing_keys::run(keys, global, out),
             Self::User(user) => user::run(user, global, out),
+            Self::Audit(audit) => audit::run(audit, global, out),
             Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
             Self::ExplainAddress(asked) => explain_address::run(asked, global, out),
@@ -117,7 +122,11 @@ impl Command {
 
     /// Whether what it writes to standard output is good for nothing without its end.
     const fn is_kept_from_a_pipe(&self) -> bool {
-        matches!(self, Self::User(user) if user.is_kept_from_a_pipe())
+        match self {
+            Self::User(user) => user.is_kept_from_a_pipe(),
+            Self::Audit(audit) => audit.is_kept_from_a_pipe(),
+            _ => false,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
 use crate::db::{Access, Database, DatabaseOptions};
+use crate::events::sealing;
 use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
@@ -69,6 +70,9 @@ pub(super) async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::
     let mut checked = signing_keys::check_master(db, master).await;
     if checked.is_ok() {
         checked = sessions::keys::check_master(db, master, Clock::system().now()).await;
+    }
+    if checked.is_ok() {
+        checked = sealing::check_master(db, master).await;
     }
     checked.map_err(|error| anyhow!("master_key_file: {error:#}"))
 }

@@ -30,7 +30,7 @@ pub struct EventsQuery {
     /// `user_updated`, `user_status_changed`, `user_erased`, `users_imported`, `users_exported`,
     /// `privilege_permissions_changed`, `tenant_created`, `tenant_updated`,
     /// `tenant_status_changed`, `tenant_key_created`, `tenant_key_revoked`, `signing_key_created`,
-    /// `signing_key_retired`, `store_rolled_back`.
+    /// `signing_key_retired`, `store_rolled_back`, `audit_events_deleted`.
     #[param(max_length = 2048, example = "authn_login_new_device,authn_password_change")]
     r#type: Option<String>,
     /// How many at most: 1 to 200, 50 when left out.

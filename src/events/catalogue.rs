@@ -89,6 +89,7 @@ impl EventName {
             Self::OperatorRevoked => "An operator was revoked.",
             Self::MasterKeyAdded => "A line was made, or made current, in the master key file.",
             Self::MasterKeyRetired => "A line was taken out of the master key file.",
+            Self::AuditEventsDeleted => "Events were deleted for their age. What is sealed of them stays.",
             Self::RefusalsSummary => "What was refused before any tenant was known, counted by the minute.",
         }
     }
@@ -196,6 +197,14 @@ impl EventName {
             Self::OperatorCreated => &[OPERATOR, ("expiresAt", "When the token ends; null: never.")],
             Self::OperatorRevoked => &[OPERATOR],
             Self::MasterKeyAdded | Self::MasterKeyRetired => &[("masterKeyId", "The line's id.")],
+            Self::AuditEventsDeleted => &[
+                ("until", "The position up to which events may be missing now."),
+                ("before", "The instant before which all of them happened."),
+                (
+                    "note",
+                    "The same, signed: without it nothing that is missing is believed to have been old.",
+                ),
+            ],
             Self::RefusalsSummary => &[
                 ("malformed", "Requests that could not be read."),
                 ("tenant", "Requests of an unknown or wrongly authenticated tenant."),

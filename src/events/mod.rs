@@ -64,12 +64,13 @@ pub enum EventName {
     MasterKeyAdded,
     MasterKeyRetired,
     StoreRolledBack,
+    AuditEventsDeleted,
     RefusalsSummary,
 }
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginFailMax,
@@ -109,6 +110,7 @@ impl EventName {
         Self::MasterKeyAdded,
         Self::MasterKeyRetired,
         Self::StoreRolledBack,
+        Self::AuditEventsDeleted,
         Self::RefusalsSummary,
     ];
 
@@ -161,6 +163,7 @@ impl EventName {
             Self::MasterKeyAdded => "master_key_added",
             Self::MasterKeyRetired => "master_key_retired",
             Self::StoreRolledBack => "store_rolled_back",
+            Self::AuditEventsDeleted => "audit_events_deleted",
             Self::RefusalsSummary => "input_refusals_summary",
         }
     }

@@ -4,6 +4,7 @@
 
 mod addresses;
 mod architecture;
+mod audit;
 mod commands;
 mod cors;
 mod credentials;

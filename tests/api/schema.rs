@@ -7,9 +7,10 @@ use vestibule::db::{Database, MIGRATIONS, Row, Statement};
 use crate::support::{self, migrated_database};
 
 /// Tables that are no tenant's, and why.
-const NO_TENANTS: [(&str, &str); 4] = [
+const NO_TENANTS: [(&str, &str); 5] = [
     ("vestibule_migrations", "which migrations the database has"),
     ("installation", "what the database itself is"),
+    ("audit_keys", "what the checkpoints of all tenants' logs are signed with"),
     ("operators", "who runs Vestibule, for all tenants"),
     ("tenants", "its id is the tenant_id of all others"),
 ];

@@ -1,3 +1,15 @@
 //! Sealing: an event's place among its tenant's, which nobody can give it twice or take from it.
+//!
+//! First it gets a number. Then the hash of it goes into the Merkle tree of its tenant's log (RFC 6962), whose root is
+//! signed: what was sealed cannot be altered, taken away or put elsewhere without that being found.
 
+mod age;
+mod key;
+mod leaf;
 pub mod store;
+mod stored;
+
+pub use age::{deleted_until, deletion_note};
+pub use key::{AuditKey, check_master, origin};
+pub use leaf::{Leaf, Problem, SealedLog};
+pub use stored::StoredTree;

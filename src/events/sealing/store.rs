@@ -63,3 +63,185 @@ pub fn number(
         .must_change("gapless numbers"),
     ]
 }
+
+/// The next tenants with numbered events that are not sealed yet, after this one, `most` at most.
+#[must_use]
+pub fn find_unsealed(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new(
+        "select h.tenant_id as tenant_id, t.slug as slug, h.position as position, h.sealed as sealed \
+         from event_heads h join tenants t on t.id = h.tenant_id \
+         where h.sealed < h.position and h.tenant_id > $1 order by h.tenant_id limit $2",
+    )
+    .bind(after.map_or("", TenantId::as_str))
+    .bind(most)
+}
+
+/// The events of a tenant that say up to where others were deleted for their age, the newest first.
+#[must_use]
+pub fn find_deletions(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select details from events where tenant_id = $1 and name = 'audit_events_deleted' order by id desc limit 100",
+    )
+    .bind(tenant)
+}
+
+/// How far a tenant's log is: its numbers, what is sealed of them and what was signed of that, and up to where events
+/// may have been deleted.
+#[must_use]
+pub fn find_head(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select coalesce(h.position, 0) as position, coalesce(h.sealed, 0) as sealed, h.root as root, \
+         h.checkpoint as checkpoint, coalesce(h.deleted_until, 0) as deleted_until, t.slug as slug \
+         from tenants t left join event_heads h on h.tenant_id = t.id where t.id = $1",
+    )
+    .bind(tenant)
+}
+
+/// All tenants, by id, after this one, `most` at most: each may have a log.
+#[must_use]
+pub fn find_logs(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new("select id as tenant_id, slug from tenants where id > $1 order by id limit $2")
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(most)
+}
+
+/// A tenant's events as they are sealed, with positions after `after` up to `until`, `most` at most, in their order.
+#[must_use]
+pub fn find_events(tenant: &TenantId, after: i64, until: i64, most: i64) -> Statement {
+    Statement::new(
+        "select tenant_id, position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, \
+         session_id, reason, request_id, details, ends, ends_until, ends_not, personal, personal_digest, salt \
+         from events where tenant_id = $1 and position > $2 and position <= $3 order by position limit $4",
+    )
+    .bind(tenant)
+    .bind(after)
+    .bind(until)
+    .bind(most)
+}
+
+/// One row of the tree's hashes.
+#[must_use]
+pub fn find_tile(tenant: &TenantId, level: i64, tile: i64) -> Statement {
+    Statement::new("select hashes from event_tiles where tenant_id = $1 and level = $2 and tile = $3")
+        .bind(tenant)
+        .bind(level)
+        .bind(tile)
+}
+
+/// Writes one row of the tree's hashes. It holds what it held and more, and never anything else.
+#[must_use]
+pub fn put_tile(tenant: &TenantId, level: i64, tile: i64, hashes: Vec<u8>) -> Statement {
+    Statement::new(
+        "insert into event_tiles (tenant_id, level, tile, hashes) values ($1, $2, $3, $4) \
+         on conflict (tenant_id, level, tile) do update set hashes = excluded.hashes",
+    )
+    .bind(tenant)
+    .bind(level)
+    .bind(tile)
+    .bind(hashes)
+}
+
+/// Moves the sealed log of a tenant from one size to another. Refused ("log") when another node has moved it meanwhile.
+#[must_use]
+pub fn seal(
+    tenant: &TenantId,
+    (from, size): (i64, i64),
+    root: &[u8],
+    checkpoint: &str,
+    now: Timestamp,
+) -> Statement {
+    Statement::new(
+        "update event_heads set sealed = $3, root = $4, checkpoint = $5, sealed_at = $6 \
+         where tenant_id = $1 and sealed = $2 and position >= $3 returning sealed",
+    )
+    .bind(tenant)
+    .bind(from)
+    .bind(size)
+    .bind(root)
+    .bind(checkpoint)
+    .bind(now)
+    .must_change("log")
+}
+
+/// The installation's audit key: its private half, sealed, and its public half.
+#[must_use]
+pub fn find_key() -> Statement {
+    Statement::new("select private_key, public_key from audit_keys where id = 1")
+}
+
+/// Makes the installation's audit key, unless there is one.
+#[must_use]
+pub fn insert_key(sealed: &str, public: &[u8], now: Timestamp) -> Statement {
+    Statement::new(
+        "insert into audit_keys (id, private_key, public_key, created_at) values (1, $1, $2, $3) on conflict do nothing",
+    )
+    .bind(sealed)
+    .bind(public)
+    .bind(now)
+}
+
+/// Checkpoints that did not go to the program's log yet, of the tenants after this one, `most` at most.
+#[must_use]
+pub fn find_untold(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new(
+        "select tenant_id, sealed, checkpoint from event_heads \
+         where told < sealed and checkpoint is not null and tenant_id > $1 order by tenant_id limit $2",
+    )
+    .bind(after.map_or("", TenantId::as_str))
+    .bind(most)
+}
+
+/// Notes that the checkpoint of this size went to the program's log.
+#[must_use]
+pub fn set_told(tenant: &TenantId, size: i64) -> Statement {
+    Statement::new("update event_heads set told = $2 where tenant_id = $1 and told < $2")
+        .bind(tenant)
+        .bind(size)
+}
+
+/// What is to be known of each log before events are deleted for their age: the tenant's settings, up to where that was
+/// done, up to where it may be, and when the oldest event there is happened. Of the tenants after this one.
+#[must_use]
+pub fn find_ages(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new(
+        "select t.id as tenant_id, t.settings as settings, h.deleted_until as deleted_until, h.sealed as sealed, \
+         (select e.occurred_at from events e where e.tenant_id = t.id and e.position > h.deleted_until \
+          order by e.position limit 1) as oldest \
+         from tenants t join event_heads h on h.tenant_id = t.id where t.id > $1 order by t.id limit $2",
+    )
+    .bind(after.map_or("", TenantId::as_str))
+    .bind(most)
+}
+
+/// The first position after `after` up to `until` whose event happened at this instant or later.
+#[must_use]
+pub fn find_first_since(tenant: &TenantId, after: i64, until: i64, since: Timestamp) -> Statement {
+    Statement::new(
+        "select min(position) as position from events \
+         where tenant_id = $1 and position > $2 and position <= $3 and occurred_at >= $4",
+    )
+    .bind(tenant)
+    .bind(after)
+    .bind(until)
+    .bind(since)
+}
+
+/// Deletes the events after a position up to another. Refused ("deleted") when another node has done it, or they are not
+/// sealed.
+#[must_use]
+pub fn delete_events(tenant: &TenantId, after: i64, until: i64) -> [Statement; 2] {
+    [
+        Statement::new(
+            "update event_heads set deleted_until = $3 \
+             where tenant_id = $1 and deleted_until = $2 and sealed >= $3 returning deleted_until",
+        )
+        .bind(tenant)
+        .bind(after)
+        .bind(until)
+        .must_change("deleted"),
+        Statement::new("delete from events where tenant_id = $1 and position > $2 and position <= $3")
+            .bind(tenant)
+            .bind(after)
+            .bind(until),
+    ]
+}

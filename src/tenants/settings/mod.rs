@@ -135,6 +135,8 @@ pub struct Settings {
     pub spray_pairs: i64,
     /// The shortest password that may be set, in code points (NIST SP 800-63B-4 §3.1.1.2; floor 8).
     pub password_min_length: usize,
+    /// For how many days events are kept; 0: for ever.
+    pub audit_retention_days: i64,
 }
 
 impl Default for Settings {
@@ -162,6 +164,7 @@ impl Default for Settings {
             source_failures_per_hour: 100,
             spray_pairs: 15,
             password_min_length: 12,
+            audit_retention_days: 400,
         }
     }
 }

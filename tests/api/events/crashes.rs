@@ -55,6 +55,11 @@ async fn R140_R154_a_server_killed_while_it_numbers_events_leaves_no_half_of_it(
     assert_eq!(logged_in.0, 200, "{}", logged_in.1);
     let database = made.database.open_again().await;
     until("all are numbered", async || waiting_without_a_gap(&database).await == 0).await;
+    let unsealed = Statement::new("select tenant_id from event_heads where sealed < position");
+    until("all are sealed", async || database.list(unsealed.clone()).await.unwrap().is_empty()).await;
     server.stop();
     assert_eq!(waiting_without_a_gap(&database).await, 0);
+    // No kill has left a half of what is sealed either.
+    let said = made.run(&["audit", "verify"]);
+    assert!(said.contains(" events hold"), "{said}");
 }

@@ -14,8 +14,8 @@ use crate::support::app::{TestApp, TestTenant};
 use crate::support::calls::Call;
 use crate::support::login::until;
 
-/// What stays: the tenant's row, which is not among these, and the fixed part of its events.
-const STAYING: [&str; 2] = ["events", "event_heads"];
+/// What stays: the tenant's row, which is not among these, the fixed part of its events, and their seals.
+const STAYING: [&str; 3] = ["events", "event_heads", "event_tiles"];
 
 /// All tables whose rows belong to a tenant.
 async fn tenants_tables(app: &TestApp) -> BTreeSet<String> {

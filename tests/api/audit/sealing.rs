@@ -1,0 +1,174 @@
+//! The sealer: every event goes into its tenant's tree, once, and the checkpoint says so.
+
+use futures_util::future::join_all;
+use vestibule::db::Statement;
+use vestibule::events::sealing::AuditKey;
+use vestibule::flows::{number_events, seal_events};
+use vestibule::secrets::MasterKeys;
+use vestibule::tenants::Family;
+use vestibule::upkeep;
+use vestibule_audit::Checkpoint;
+
+use super::by_the_book;
+
+use crate::support::app::{TestApp, TestTenant};
+use crate::support::directory::USERS;
+use crate::support::login::until;
+
+/// Puts so many events into a tenant, past the API.
+pub async fn put_many(app: &TestApp, tenant: &TestTenant, many: usize) {
+    app.script(&format!(
+        "insert into events (tenant_id, id, name, outcome, occurred_at, actor_kind, details, salt) \
+         with recursive n(i) as (select 1 union all select i + 1 from n where i < {many}) \
+         select '{}', 'x' || (1000000 + i), 'user_updated', 'success', 1, 'system', '{{}}', \
+         (select salt from events limit 1) from n",
+        tenant.id
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn R139_every_event_is_sealed_in_its_tenants_log_and_the_checkpoint_is_signed_under_the_logs_name() {
+    let app = TestApp::start().await;
+    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+    app.login(&acme, Family::Individual).await.expect(200);
+    assert_eq!(app.seal_events().await, 4 + 2 + 4);
+    assert_eq!(app.seal_events().await, 0, "once");
+    for (tenant, size) in [(&acme, 6), (&globex, 4)] {
+        let leaves = app.leaves(&tenant.id).await;
+        let checkpoint = app.checkpoint(tenant).await;
+        assert_eq!((checkpoint.size, leaves.len()), (size, usize::try_from(size).unwrap()));
+        assert_eq!(checkpoint.root, by_the_book(&leaves));
+        assert_eq!(checkpoint.origin, format!("id.example.test/t/{}", tenant.slug));
+    }
+    // One log's checkpoint is not another's.
+    let note = app.head(&acme.id).await.text("checkpoint").unwrap();
+    Checkpoint::verify(&note, &app.verifier("globex").await).unwrap_err();
+    // It grows.
+    for _ in 0..3 {
+        app.login(&acme, Family::Admin).await.expect(200);
+        app.seal_events().await;
+        assert_eq!(app.checkpoint(&acme).await.root, by_the_book(&app.leaves(&acme.id).await));
+    }
+    // What is personal can go without a change to what is sealed.
+    let before = app.leaves(&acme.id).await;
+    let person = acme.person(Family::Individual);
+    app.act(&acme, USERS, person.id.as_str(), "erase").await.expect(200);
+    let emptied = "events where personal is null and personal_digest is not null";
+    assert!(app.number_of(emptied).await > 0, "there was something");
+    assert_eq!(app.leaves(&acme.id).await[..before.len()], before);
+}
+
+#[tokio::test]
+async fn R139_the_events_of_a_version_that_did_not_seal_are_sealed_in_slices_over_many_rows_of_hashes() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.number_events().await;
+    // As they were before there were digests.
+    app.script("update events set personal_digest = null").await;
+    put_many(&app, &tenant, 2_500).await;
+    app.number_events().await;
+    let round = seal_events(&app.app.db, &app.app.master, &app.app.options.public_url, app.clock.now());
+    let round = round.await.unwrap();
+    assert_eq!((round.events, round.more), (1_000, true), "{round:?}");
+    assert_eq!(app.checkpoint(&tenant).await.size, 1_000);
+    assert_eq!(app.seal_events().await, 1_504);
+    let checkpoint = app.checkpoint(&tenant).await;
+    assert_eq!(checkpoint.size, 2_504);
+    assert_eq!(checkpoint.root, by_the_book(&app.leaves(&tenant.id).await));
+    let tiles = |level: i64| format!("event_tiles where tenant_id = '{}' and level = {level}", tenant.id);
+    assert_eq!((app.number_of(&tiles(0)).await, app.number_of(&tiles(1)).await), (10, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn R139_of_many_sealers_at_once_each_event_is_sealed_once_and_no_half_is_ever_seen() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let second = app.database.open_again().await;
+    let sealed = std::sync::atomic::AtomicUsize::new(0);
+    let refused = std::sync::atomic::AtomicUsize::new(0);
+    let work = async |db: &vestibule::db::Database| {
+        for _ in 0..40 {
+            number_events(db, None, app.clock.now()).await.unwrap();
+            let round = seal_events(db, &app.app.master, &app.app.options.public_url, app.clock.now()).await;
+            let round = round.unwrap();
+            assert!(round.failure.is_none(), "{round:?}");
+            sealed.fetch_add(round.events, std::sync::atomic::Ordering::SeqCst);
+            refused.fetch_add(usize::from(round.more), std::sync::atomic::Ordering::SeqCst);
+        }
+    };
+    let log_in = async {
+        for _ in 0..60 {
+            app.login(&tenant, Family::Individual).await.expect(200);
+        }
+    };
+    let sealers = [&app.database, &app.database, &second, &second].map(work);
+    tokio::join!(log_in, join_all(sealers));
+    let rest = app.seal_events().await;
+    let leaves = app.leaves(&tenant.id).await;
+    assert_eq!(sealed.into_inner() + rest, leaves.len(), "each once");
+    assert_eq!(app.checkpoint(&tenant).await.root, by_the_book(&leaves));
+    assert!(refused.into_inner() > 0, "the sealers met");
+    second.close().await;
+}
+
+#[tokio::test]
+async fn R139_a_log_that_was_altered_is_not_sealed_on_and_keeps_no_other_tenant_from_it() {
+    for altered in [
+        "update event_heads set root = (select root from event_heads where tenant_id = '{other}') where tenant_id = '{it}'",
+        "update event_heads set checkpoint = (select checkpoint from event_heads where tenant_id = '{other}') \
+         where tenant_id = '{it}'",
+        "update event_heads set sealed = 3 where tenant_id = '{it}'",
+        "update event_tiles set hashes = (select hashes from event_tiles where tenant_id = '{other}') \
+         where tenant_id = '{it}'",
+        "delete from event_tiles where tenant_id = '{it}'",
+        "update events set position = null where tenant_id = '{it}' and position = 6",
+    ] {
+        let app = TestApp::start().await;
+        let (it, other) = (app.tenant("acme").await, app.tenant("globex").await);
+        app.seal_events().await;
+        for tenant in [&it, &other] {
+            app.login(tenant, Family::Individual).await.expect(200);
+        }
+        app.number_events().await;
+        let fill = |text: &str| text.replace("{it}", it.id.as_str()).replace("{other}", other.id.as_str());
+        app.script(&fill(altered)).await;
+        let round = seal_events(&app.app.db, &app.app.master, &app.app.options.public_url, app.clock.now());
+        let round = round.await.unwrap();
+        assert!(round.failure.is_some(), "{altered}: {round:?}");
+        assert_eq!(round.events, 2, "{altered}");
+        assert_eq!(app.checkpoint(&other).await.size, 6);
+    }
+}
+
+#[tokio::test]
+async fn the_audit_key_is_made_once_and_opens_under_its_master_key_only() {
+    let app = TestApp::start().await;
+    let keys = join_all((0..8).map(|_| AuditKey::get(&app.app.db, &app.app.master, app.clock.now()))).await;
+    let shown: std::collections::BTreeSet<_> =
+        keys.iter().map(|key| key.as_ref().unwrap().verifier("x").unwrap().to_string()).collect();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(app.number_of("audit_keys").await, 1);
+    let stranger = MasterKeys::parse(&MasterKeys::generate()).unwrap();
+    AuditKey::find(&app.app.db, &stranger).await.unwrap_err();
+    let other = "update audit_keys set public_key = $1 returning id";
+    app.change(Statement::new(other).bind(vec![7; 32])).await;
+    let error = AuditKey::find(&app.app.db, &app.app.master).await.unwrap_err();
+    assert!(error.to_string().contains("was altered"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_background_seals_what_it_numbers() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let background = tokio::spawn(upkeep::run(app.app.clone()));
+    let sealed = async |size| {
+        app.number_of(&format!("event_heads where sealed = {size} and tenant_id = '{}'", tenant.id)).await
+            == 1
+    };
+    until("the first are sealed", async || sealed(4).await).await;
+    app.login(&tenant, Family::Individual).await.expect(200);
+    until("the next are sealed", async || sealed(6).await).await;
+    background.abort();
+    assert_eq!(app.checkpoint(&tenant).await.root, by_the_book(&app.leaves(&tenant.id).await));
+}
