@@ -1,4 +1,4 @@
-//! `GET /api/v2.1/events`: what happened in the tenant, for its backend.
+//! `GET /api/v2.1/events`: what happened in the tenant, for its backend and staff.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -6,19 +6,23 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::SharedApp;
-use crate::callers::BackendCaller;
+use crate::callers::{DirectoryCaller, Read};
 use crate::error::Error;
-use crate::events::{EventName, Recorded};
+use crate::events::{EventFilter, EventName, Recorded};
 use crate::flows::{EventPage, read_events};
 use crate::http::envelope::Success;
 use crate::http::paging::{DEFAULT_LIMIT, List, limit};
 use crate::http::query::Query;
+use crate::ids::{SessionId, UserId};
+
+use super::fields::Fields;
 
 /// Which events, and from where on.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Query)]
 pub struct EventsQuery {
-    /// `nextCursor` of the page before, with the same `type`; left out: from the tenant's first event on.
+    /// `nextCursor` of the page before, with the same filters; left out: from the tenant's first event on.
     #[param(max_length = 1024)]
     after: Option<String>,
     /// Only events of these types, separated by commas; left out: all. The words:
@@ -33,6 +37,18 @@ pub struct EventsQuery {
     /// `signing_key_retired`, `store_rolled_back`, `audit_events_deleted`.
     #[param(max_length = 2048, example = "authn_login_new_device,authn_password_change")]
     r#type: Option<String>,
+    /// Only what was done to this user.
+    #[param(max_length = 64)]
+    user_id: Option<String>,
+    /// Only what happened with this session.
+    #[param(max_length = 64)]
+    session_id: Option<String>,
+    /// Only what happened at this instant or later: RFC 3339.
+    #[param(format = DateTime)]
+    occurred_after: Option<String>,
+    /// Only what happened before this instant: RFC 3339.
+    #[param(format = DateTime)]
+    occurred_before: Option<String>,
     /// How many at most: 1 to 200, 50 when left out.
     #[serde(default, deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 200, value_type = Option<u32>)]
@@ -46,7 +62,7 @@ pub struct EventList {
     items: Vec<EventView>,
     /// Where to go on, now or later: always there, also when nothing is left.
     next_cursor: String,
-    /// Whether there is more already. With `type` a page may be short, or empty, although there is.
+    /// Whether there is more already. With filters a page may be short, or empty, although there is.
     more: bool,
 }
 
@@ -120,7 +136,7 @@ impl From<Recorded> for EventView {
     operation_id = "getEvents",
     tag = "Events",
     params(EventsQuery),
-    security(("backendKey" = [])),
+    security(("accessToken" = []), ("backendKey" = [])),
     responses((
         status = 200,
         description = "A page of events",
@@ -162,19 +178,26 @@ impl From<Recorded> for EventView {
 )]
 pub(super) async fn get_events(
     State(app): State<SharedApp>,
-    caller: BackendCaller,
+    caller: DirectoryCaller<Read>,
     Query(query): Query<EventsQuery>,
 ) -> Result<Success<EventList>, Error> {
-    let types = types(query.r#type.as_deref())?;
-    let words = types.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",");
+    let mut fields = Fields::default();
+    let filter = EventFilter {
+        types: types(query.r#type.as_deref())?,
+        user: fields.id("userId", query.user_id.as_deref(), UserId::parse),
+        session: fields.id("sessionId", query.session_id.as_deref(), SessionId::parse),
+        since: fields.instant("occurredAfter", query.occurred_after.as_deref()),
+        before: fields.instant("occurredBefore", query.occurred_before.as_deref()),
+    };
+    fields.finish()?;
     let tenant = &caller.tenant.id;
-    let list = List { master: &app.master, tenant, query: format!("events type={words}") };
-    let wrong = || Error::invalid("after", "is no cursor of this feed with this type; begin without one");
+    let list = List { master: &app.master, tenant, query: named(&filter) };
+    let wrong = || Error::invalid("after", "is no cursor of this feed with these filters; begin without one");
     let after = query.after.as_deref().map(|cursor| {
         list.position(cursor).and_then(|position| position.parse::<i64>().ok()).ok_or_else(wrong)
     });
     let (after, limit) = (after.transpose()?.unwrap_or(0), query.limit.unwrap_or(DEFAULT_LIMIT));
-    let page = read_events(&app.db, tenant, &types, after, limit).await?.ok_or_else(|| {
+    let page = read_events(&app.db, tenant, &filter, after, limit).await?.ok_or_else(|| {
         let newer =
             "is newer than the newest event: the database is an older copy of itself; begin without one";
         Error::invalid("after", newer)
@@ -185,6 +208,24 @@ pub(super) async fn get_events(
         next_cursor: list.cursor(&next.to_string()),
         more,
     }))
+}
+
+/// The feed of a filter, for its cursors.
+fn named(filter: &EventFilter) -> String {
+    let words = filter.types.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(",");
+    let mut name = format!("events type={words}");
+    let others = [
+        ("user", filter.user.as_ref().map(ToString::to_string)),
+        ("session", filter.session.as_ref().map(ToString::to_string)),
+        ("after", filter.since.as_ref().map(ToString::to_string)),
+        ("before", filter.before.as_ref().map(ToString::to_string)),
+    ];
+    for (word, value) in others {
+        if let Some(value) = value {
+            name.push_str(&format!(" {word}={value}"));
+        }
+    }
+    name
 }
 
 /// The types asked for, in one order whatever theirs was; none: all.

@@ -242,11 +242,12 @@ pub fn events_document() -> String {
          Made by a test from `src/events/` (`UPDATE_DOCS=1 cargo test --test api documents` writes it anew); do not edit.\n\n\
          An event is written in the same change as what it tells of, and gets its number within a quarter of a second. Each\n\
          tenant's events are numbered from 1, without a gap, in the order in which they became durable. The tenant's backend\n\
-         reads them by `GET /api/v2.1/events`:\n\n\
-         - `after` is the `nextCursor` of the page before, with the same `type`; without it the feed begins at the first\n\
+         and staff read them by `GET /api/v2.1/events`:\n\n\
+         - `after` is the `nextCursor` of the page before, with the same filters; without it the feed begins at the first\n\
          \x20 event. `nextCursor` is always there: keep it, and ask again with it later. No event is missed or told twice.\n\
          - `type` is one or more of the words below, separated by commas.\n\
-         - `more` says whether to ask again at once. With `type` a page may be short, or empty, although more follow.\n\n\
+         - `userId`, `sessionId`, `occurredAfter` and `occurredBefore` leave out what is another user's, session's or time's.\n\
+         - `more` says whether to ask again at once. With filters a page may be short, or empty, although more follow.\n\n\
          `personal` (addresses, agent, device, a free `reason`) is null where no request did it, and once the person is erased. New words and new\n\
          details may come with any version; readers pass over what they do not know.\n",
     );

@@ -19,7 +19,7 @@ use crate::secrets::sha256;
 use crate::users::{User, UserKind};
 
 pub use catalogue::events_document;
-pub use recorded::Recorded;
+pub use recorded::{EventFilter, Recorded};
 
 /// What happened, in the words of the OWASP logging vocabulary. [`EventName::meaning`] says what each means, and
 /// [`EventName::details`] what belongs to it: whoever writes a detail describes it there.

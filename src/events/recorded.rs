@@ -4,6 +4,24 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::{DbError, Row};
+use crate::ids::{SessionId, UserId};
+
+use super::EventName;
+
+/// What events are looked for; what is left out does not matter.
+#[derive(Clone, Default, Debug)]
+pub struct EventFilter {
+    /// Of one of these types; none: of any.
+    pub types: Vec<EventName>,
+    /// Done to this user.
+    pub user: Option<UserId>,
+    /// With this session.
+    pub session: Option<SessionId>,
+    /// Happened at this instant or later.
+    pub since: Option<Timestamp>,
+    /// Happened before this instant.
+    pub before: Option<Timestamp>,
+}
 
 /// An event that has its number.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use crate::ids::{ChangeId, CustomerId, EventId, SessionId, TenantId, UserId};
 use crate::secrets::random;
 use crate::source_limits::ban_end;
 
-use super::{Ends, Event, EventName, personal_digest};
+use super::{Ends, Event, EventFilter, personal_digest};
 
 /// The columns that [`bind_event`] binds, in its order.
 macro_rules! insert_into_events {
@@ -321,23 +321,34 @@ pub(super) fn bind_event(
         .bind(event.ends.and_then(Ends::but))
 }
 
-/// A tenant's events with positions after `after` up to `until`, `most` at most, in their order; of these types, or of
-/// all where none is named. Each row has the `head`, and there is one at least if anything was ever numbered.
+/// A tenant's events with positions after `after` up to `until`, `most` at most, in their order; those of the filter.
+/// Each row has the `head`, and there is one at least if anything was ever numbered.
 #[must_use]
-pub fn find_numbered(tenant: &TenantId, types: &[EventName], after: i64, until: i64, most: u32) -> Statement {
+pub fn find_numbered(
+    tenant: &TenantId,
+    filter: &EventFilter,
+    after: i64,
+    until: i64,
+    most: u32,
+) -> Statement {
     // ",one,another,", in which a name is looked for with its commas; the portable SQL has no arrays.
-    let names = types.iter().fold(String::new(), |names, name| format!("{names},{},", name.as_str()));
+    let names = filter.types.iter().fold(String::new(), |names, name| format!("{names},{},", name.as_str()));
     Statement::new(
         "select h.position as head, e.* from event_heads h left join \
          (select position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, session_id, \
           reason, request_id, details, personal from events \
           where tenant_id = $1 and position > $2 and position <= $3 \
-          and ($4 = '' or replace($4, ',' || name || ',', '') <> $4) order by position limit $5) as e \
+          and ($4 = '' or replace($4, ',' || name || ',', '') <> $4) and ($5 = '' or user_id = $5) \
+          and ($6 = '' or session_id = $6) and occurred_at >= $7 and occurred_at < $8 order by position limit $9) as e \
          on true where h.tenant_id = $1 order by e.position",
     )
     .bind(tenant)
     .bind(after)
     .bind(until)
     .bind(names)
+    .bind(filter.user.as_ref().map_or("", UserId::as_str))
+    .bind(filter.session.as_ref().map_or("", SessionId::as_str))
+    .bind(filter.since.map_or(i64::MIN, Timestamp::as_millis))
+    .bind(filter.before.map_or(i64::MAX, Timestamp::as_millis))
     .bind(i64::from(most))
 }

@@ -1,10 +1,10 @@
 //! A tenant's events in their order, from a position on.
 
 use crate::db::{Database, DbError};
-use crate::events::{self, EventName, Recorded};
+use crate::events::{self, EventFilter, Recorded};
 use crate::ids::TenantId;
 
-/// Positions that one page looks through at most: a rare type in a long history is found page by page.
+/// Positions that one page looks through at most: what is rare in a long history is found page by page.
 pub const LOOKED_THROUGH: i64 = 10_000;
 
 /// One page of events.
@@ -17,19 +17,19 @@ pub struct EventPage {
     pub more: bool,
 }
 
-/// Events of these types (none: of all) after a position, `limit` at most. `None`: the position is ahead of the
+/// Events of this filter after a position, `limit` at most. `None`: the position is ahead of the
 /// tenant's newest event, so it is of a state of the database that is no more.
 ///
 /// All that is up to the head is seen: what gets its number later gets a higher one.
 pub async fn read_events(
     db: &Database,
     tenant: &TenantId,
-    types: &[EventName],
+    filter: &EventFilter,
     after: i64,
     limit: u32,
 ) -> Result<Option<EventPage>, DbError> {
     let until = after.saturating_add(LOOKED_THROUGH);
-    let rows = db.list(events::store::find_numbered(tenant, types, after, until, limit)).await?;
+    let rows = db.list(events::store::find_numbered(tenant, filter, after, until, limit)).await?;
     let head = rows.first().map_or(Ok(0), |row| row.int("head"))?;
     if after > head {
         return Ok(None);

@@ -87,14 +87,14 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Own(Family::Admin), &[
         "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
     ]),
-    (Read, &["listUserDevices", "listUserSessionEvents"]),
+    (Read, &["listUserDevices", "listUserSessionEvents", "getEvents"]),
     (ManageSessions, &["changeUserDevice", "forgetUserDevice"]),
     (Manage, &[
         "registerIndividual", "registerOrganization", "changeCustomer", "activateCustomer", "suspendCustomer",
         "resumeCustomer", "closeCustomer", "eraseCustomer", "addCustomerUser", "addStaff", "changeUser", "suspendUser",
         "resumeUser", "closeUser", "eraseUser", "setPassword", "resetLogin",
     ]),
-    (Backend, &["getEvents", "getRevocations", "startPasswordReset"]),
+    (Backend, &["getRevocations", "startPasswordReset"]),
     (Client, &["introspectToken", "revokeToken"]),
     (Operator, &[
         "listOperators", "createOperator", "revokeOperator", "getSettingsSchema", "listTenants", "createTenant",
