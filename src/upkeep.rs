@@ -15,6 +15,7 @@ use crate::flows::{
     number_events, reread_master_keys, retire_replaced_signing_keys, rotate_due_signing_keys, seal_events,
     summarise_refusals, tell_checkpoints, write_down_endings,
 };
+use crate::telemetry::lost_lines;
 
 const SOON: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -25,6 +26,7 @@ pub async fn run(app: SharedApp) {
     let app = &*app;
     tokio::join!(
         keep_sealing(app),
+        tell_lost_lines(),
         every(MINUTE, "the summary of refusals was not written; they go into the next", || {
             summarise_refusals(app)
         }),
@@ -96,6 +98,19 @@ where
         ticks.tick().await;
         if let Err(error) = task().await {
             warn!(cause = format!("{error:#}"), "{failure}");
+        }
+    }
+}
+
+/// Says, once it can be said again, that lines of the log are missing.
+async fn tell_lost_lines() {
+    let mut told = 0;
+    loop {
+        sleep(MINUTE).await;
+        let lost = lost_lines();
+        if lost > told {
+            warn!(lines = lost - told, "lines of this log could not be written: was its disk full?");
+            told = lost;
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use tracing::level_filters::LevelFilter;
@@ -70,6 +71,15 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     }
 }
 
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines of this process could not be written since it began: the disk that the log is on was full, say (R142).
+/// Nothing else fails for it; what must not be lost stands in events.
+#[must_use]
+pub fn lost_lines() -> u64 {
+    LOST.load(Ordering::Relaxed)
+}
+
 /// A writer whose every write is one event: whatever in it could end or rewrite a line is escaped (R138).
 #[derive(Debug)]
 struct OneLine<W>(W);
@@ -86,8 +96,8 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for OneLine<W> {
     }
 }
 
-impl<W: Write> Write for OneLine<W> {
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+impl<W: Write> OneLine<W> {
+    fn write_line(&mut self, event: &[u8]) -> io::Result<()> {
         let text = String::from_utf8_lossy(event);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         if text.contains(breaks_a_line) {
@@ -101,9 +111,18 @@ impl<W: Write> Write for OneLine<W> {
                 }
             }
             line.push('\n');
-            self.0.write_all(line.as_bytes())?;
+            self.0.write_all(line.as_bytes())
         } else {
-            self.0.write_all(event)?;
+            self.0.write_all(event)
+        }
+    }
+}
+
+impl<W: Write> Write for OneLine<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        if self.write_line(event).is_err() {
+            LOST.fetch_add(1, Ordering::Relaxed);
+            metrics::counter!("vestibule_log_lines_lost_total").increment(1);
         }
         Ok(event.len())
     }
@@ -173,6 +192,29 @@ mod tests {
         });
         assert_eq!(text.lines().count(), 2);
         assert_eq!(text.matches(breaks_a_line).count(), 2);
+    }
+
+    #[test]
+    fn r142_a_log_that_cannot_be_written_stops_nobody_and_is_counted() {
+        struct Full;
+
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let before = lost_lines();
+        let subscriber = subscriber(LogFormat::Json, "info", || Full).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("one");
+            tracing::warn!("two");
+        });
+        assert_eq!(lost_lines() - before, 2);
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub const METRICS: &[Metric] = &[
         "How long ago all events were sealed, at the last look.",
     ),
     counter("vestibule_events_sealed_total", &[], "Events sealed by this process."),
+    counter("vestibule_log_lines_lost_total", &[], "Lines of the log that could not be written."),
     gauge("vestibule_revocation_waits", &[], "Requests and streams that wait for revocations now."),
     gauge("vestibule_build_info", &["version", "commit"], "Always 1; the labels say what runs."),
     gauge("process_resident_memory_bytes", &[], "Memory of the process in RAM."),
