@@ -1,6 +1,7 @@
 //! The sealed log: an audit trail that cannot be altered quietly.
 
 mod commands;
+mod coverage;
 mod failures;
 mod retention;
 mod sealing;
