@@ -10,10 +10,10 @@ use tracing::{info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    Erasures, complete_old_rows, delete_expired_resets, delete_old_events, delete_old_sources,
-    finish_erasures, go_on_deleting_tenants, go_on_with_session_operations, lower_failure_floors,
-    number_events, reread_master_keys, retire_replaced_signing_keys, rotate_due_signing_keys, seal_events,
-    summarise_refusals, tell_checkpoints, write_down_endings,
+    Erasures, complete_old_rows, delete_expired_resets, delete_idle_throttles, delete_old_events,
+    delete_old_sources, finish_erasures, go_on_deleting_tenants, go_on_with_session_operations,
+    lower_failure_floors, number_events, reread_master_keys, retire_replaced_signing_keys,
+    rotate_due_signing_keys, seal_events, summarise_refusals, tell_checkpoints, write_down_endings,
 };
 use crate::telemetry::lost_lines;
 
@@ -78,6 +78,9 @@ pub async fn run(app: SharedApp) {
         }),
         every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
             rotate_due_signing_keys(&app.db, &app.master, app.clock.now())
+        }),
+        every(HOUR, "throttles that are idle were not deleted; the next hour goes on", || {
+            delete_idle_throttles(app)
         }),
         every(HOUR, "failed logins may wait for an hour more than they must", || {
             lower_failure_floors(&app.db)

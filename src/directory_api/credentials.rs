@@ -235,8 +235,9 @@ fn deed<'a>(caller: &'a DirectoryCaller<ManageUsers>, why: Option<&'a str>) -> D
     Deed { note: why, ..caller.deed(None) }
 }
 
-/// Staff change their own password with the one in force: whoever holds only their session must not get round it.
-fn refuse_own(caller: &DirectoryCaller<ManageUsers>, user: &UserId) -> Result<(), Error> {
+/// Staff change their own password with the one in force, and unlock others: whoever holds only their session must not
+/// get round it.
+pub(super) fn refuse_own(caller: &DirectoryCaller<ManageUsers>, user: &UserId) -> Result<(), Error> {
     let is_own = |staff: &User| staff.id == *user;
     match &caller.by {
         By::Staff(staff) if is_own(staff) => Err(Error::Forbidden {
@@ -282,7 +283,7 @@ fn user_id(text: &str) -> Result<UserId, FieldError> {
     UserId::parse(text).ok_or_else(|| FieldError::new("userId", "must be 1 to 64 letters, digits, - or _"))
 }
 
-fn reason_problem(reason: &str) -> Option<FieldError> {
+pub(super) fn reason_problem(reason: &str) -> Option<FieldError> {
     let fits = (1..=MAX_REASON).contains(&reason.chars().count()) && !reason.chars().any(is_unfit);
     let problem = format!("must have 1 to {MAX_REASON} characters and no control characters");
     (!fits).then(|| FieldError::new("reason", problem))

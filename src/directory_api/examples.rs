@@ -242,6 +242,24 @@ pub(super) fn login_step() -> Value {
     })
 }
 
+/// A user's locks, after a stranger's guesses.
+pub(super) fn locks() -> Value {
+    json!({ "items": [{
+        "id": "none", "proof": "none", "device": null, "failures": 5, "failuresInAll": 5, "locked": true,
+        "forGood": false, "lockedSince": "2026-03-16T19:50:00.000Z", "lockedUntil": "2026-03-16T20:20:00.000Z",
+        "lastFailures": [{
+            "at": "2026-03-16T19:50:00.000Z", "attempt": "login", "reason": "wrong_password", "clientIp": "198.51.100.7",
+        }],
+    }] })
+}
+
+/// A user who is unlocked.
+pub(super) fn unlocked() -> Value {
+    json!({
+        "success": true, "message": "User unlocked", "errorType": "NONE", "userId": USER, "lock": null,
+    })
+}
+
 /// The second, where the device is a new one.
 pub(super) fn new_device_step() -> Value {
     let mut step = login_step();

@@ -10,6 +10,7 @@ mod events;
 mod examples;
 mod fields;
 mod inputs;
+mod locks;
 mod new_password;
 mod password_resets;
 mod patch;
@@ -50,6 +51,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(session_search::router())
         .merge(session_operations::router())
         .merge(devices::router())
+        .merge(locks::router())
         .routes(routes!(session_events::list_user_session_events))
         .routes(routes!(credentials::set_password))
         .routes(routes!(credentials::reset_login))

@@ -230,6 +230,15 @@ fn place_in_family(operation: &mut Operation, family: Family, path: &str) {
          aliases `X-Device-Id`, `device-id`.",
         "device-demo-001",
     ));
+    if login {
+        parameters.push(header(
+            "X-Device-Proof",
+            false,
+            "Any earlier refresh token of the user's on this device, also of a session that has ended: its failures are \
+             counted apart, so that no stranger's lock the device out. What is none is as if it were not there.",
+            "vrt1.ZXhhbXBsZQ",
+        ));
+    }
     // What the handler says of a query comes last; its ids and headers are those above.
     let is_query =
         |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Query);

@@ -10,7 +10,7 @@
 pub mod store;
 
 use crate::clock::Timestamp;
-use crate::db::{Applied, DbError};
+use crate::db::{Applied, DbError, Row};
 use crate::error::LOCKOUT_MINUTES;
 use crate::ids::{DeviceId, UserId};
 
@@ -22,6 +22,18 @@ pub const MAX_IN_ALL: i64 = 100;
 
 /// From so many on each failure brings a warning before that (R016).
 pub const WARN_FROM: i64 = 90;
+
+/// How long a row without failures stays.
+pub const CLEAR_ROW_MILLIS: i64 = 24 * HOUR;
+
+/// How long after its last failure a name that nobody has stays, if it was never locked: anybody can make any number of
+/// them. A user's failures stay until somebody clears them.
+pub const NAME_ROW_MILLIS: i64 = 7 * 24 * HOUR;
+
+/// The same, if it was locked once: then it goes on counting to a hundred like a user's (R018, R019).
+pub const LOCKED_NAME_ROW_MILLIS: i64 = 400 * 24 * HOUR;
+
+const HOUR: i64 = 3_600_000;
 
 /// What a caller has shown of having been let in before. Each has failures of its own to make, so that a stranger can
 /// neither lock an owner out nor spend what is the owner's.
@@ -89,6 +101,102 @@ impl Subject {
     #[must_use]
     pub const fn user_id(&self) -> Option<&UserId> {
         self.user.as_ref()
+    }
+}
+
+/// A user's budget that has failures, as staff look at it.
+#[derive(Clone, Debug)]
+pub struct Lock {
+    pub id: LockId,
+    pub subject: String,
+    /// What the app calls the device that it is of, and what the user does; `None` where it is of none, or of one that
+    /// was forgotten.
+    pub device_id: Option<String>,
+    pub device_name: Option<String>,
+    /// In a row, since the last lock was over.
+    pub failures: i64,
+    /// In a row, since the last success.
+    pub total: i64,
+    /// Until when it is locked, or was.
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Lock {
+    /// Reads a row of [`store::find_of_user`].
+    pub fn from_row(row: &Row) -> Result<Self, DbError> {
+        let subject = row.text("subject")?;
+        Ok(Self {
+            id: LockId::of(&subject),
+            subject,
+            device_id: row.maybe_text("device_id")?,
+            device_name: row.maybe_text("device_name")?,
+            failures: row.int("failures")?,
+            total: row.int("total")?,
+            locked_until: row.maybe_instant("locked_until")?,
+        })
+    }
+
+    /// Whether nobody with this proof gets in until somebody clears it.
+    #[must_use]
+    pub const fn is_for_good(&self) -> bool {
+        self.total >= MAX_IN_ALL
+    }
+
+    /// The end of the lock that holds at an instant.
+    #[must_use]
+    pub fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.locked_until.filter(|end| now < *end)
+    }
+}
+
+/// Which of a user's budgets: by its proof, and the device that this is of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LockId {
+    pub proof: Proof,
+    pub device: Option<DeviceId>,
+}
+
+impl LockId {
+    fn of(subject: &str) -> Self {
+        let device = |id: &str| Some(DeviceId::from_stored(id.to_owned())).filter(|_| !id.is_empty());
+        match subject
+            .split_once("/half:")
+            .map(|(_, id)| (Proof::Half, id))
+            .or_else(|| subject.split_once("/full:").map(|(_, id)| (Proof::Full, id)))
+        {
+            Some((proof, id)) => Self { proof, device: device(id) },
+            None => Self { proof: Proof::None, device: None },
+        }
+    }
+
+    /// Reads `none`, `half-` or `full-` and the id of a device, or `full`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (proof, device) = match text.split_once('-') {
+            None if text == "none" => (Proof::None, None),
+            None if text == "full" => (Proof::Full, None),
+            Some(("half", id)) => (Proof::Half, Some(DeviceId::parse(id)?)),
+            Some(("full", id)) => (Proof::Full, Some(DeviceId::parse(id)?)),
+            _ => return None,
+        };
+        Some(Self { proof, device })
+    }
+
+    /// Whose failures it counts.
+    #[must_use]
+    pub fn subject(&self, user: &UserId) -> Subject {
+        match (self.proof, &self.device) {
+            (Proof::Full, device) => Subject::proven(user, device.as_ref()),
+            (Proof::Half, Some(device)) => Subject::half_proven(user, device),
+            (Proof::Half | Proof::None, _) => Subject::unproven(user),
+        }
+    }
+}
+
+impl std::fmt::Display for LockId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.proof.as_str())?;
+        self.device.as_ref().map_or(Ok(()), |device| write!(f, "-{device}"))
     }
 }
 

@@ -7,7 +7,9 @@ use crate::ids::{AttemptId, ChangeId, TenantId, UserId};
 
 use crate::error::MAX_ATTEMPTS;
 
-use super::{MAX_IN_ALL, Subject, dead_before, lock_end};
+use super::{
+    CLEAR_ROW_MILLIS, LOCKED_NAME_ROW_MILLIS, MAX_IN_ALL, NAME_ROW_MILLIS, Subject, dead_before, lock_end,
+};
 
 /// Reserves an attempt if one is free. [`super::Reservation::from_applied`] reads the answer, which is
 /// not a refusal even where nothing is free: what was learned of dead attempts must stay. `lock_event`
@@ -120,6 +122,57 @@ pub fn clear_all(tenant: &TenantId, user: &UserId, change: &ChangeId, now: Times
     .bind(Subject::unproven(user).as_str())
     .bind(now)
     .bind(change)
+}
+
+/// Clears the failures of one of a user's budgets. Refused ("lock") where it has none.
+#[must_use]
+pub fn unlock(tenant: &TenantId, subject: &Subject, change: &ChangeId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update throttles set failures = 0, total = 0, locked_until = null, updated_at = $3, change_id = $4 \
+         where tenant_id = $1 and subject = $2 and failures + total > 0 returning subject",
+    )
+    .bind(tenant)
+    .bind(subject.as_str())
+    .bind(now)
+    .bind(change)
+    .must_change("lock")
+}
+
+/// A user's budgets that have failures, the fullest first, with what [`super::Lock::from_row`] reads.
+#[must_use]
+pub fn find_of_user(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
+    Statement::new(
+        "select t.subject as subject, t.failures as failures, t.total as total, t.locked_until as locked_until, \
+         d.device_id as device_id, d.name as device_name from throttles t \
+         left join devices d on d.tenant_id = $1 and d.user_id = $2 \
+         and t.subject in ($3 || '/half:' || d.change_id, $3 || '/full:' || d.change_id) \
+         where t.tenant_id = $1 and (t.user_id = $2 or t.subject = $3) and t.failures + t.total > 0 \
+         order by t.total desc, t.subject limit $4",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(Subject::unproven(user).as_str())
+    .bind(limit)
+}
+
+/// Deletes a slice of the rows that nobody misses, whose ever they are; answers one row for each. What locks now, what
+/// is in flight, and what a user has failed stay.
+#[must_use]
+pub fn delete_idle(now: Timestamp, slice: i64) -> Statement {
+    Statement::new(
+        "delete from throttles where updated_at < $1 and (tenant_id, subject) in \
+         (select t.tenant_id, t.subject from throttles t where t.created_at < $1 and t.updated_at < $1 \
+         and (t.locked_until is null or t.locked_until <= $2) and (t.failures + t.total = 0 \
+         or (substr(t.subject, 1, 5) = 'name:' and (t.updated_at < $3 or (t.total < $4 and t.updated_at < $5)))) \
+         and not exists (select 1 from attempts a where a.tenant_id = t.tenant_id and a.subject = t.subject) \
+         limit $6) returning tenant_id",
+    )
+    .bind(now.plus_millis(-CLEAR_ROW_MILLIS))
+    .bind(now)
+    .bind(now.plus_millis(-LOCKED_NAME_ROW_MILLIS))
+    .bind(MAX_ATTEMPTS)
+    .bind(now.plus_millis(-NAME_ROW_MILLIS))
+    .bind(slice)
 }
 
 /// Concludes an attempt. Refused ("attempt") when it is gone: it took so long that it was counted as failed.

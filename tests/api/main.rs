@@ -5,6 +5,7 @@
 mod addresses;
 mod architecture;
 mod audit;
+mod budgets;
 mod commands;
 mod cors;
 mod credentials;

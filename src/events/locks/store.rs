@@ -5,7 +5,7 @@ use crate::db::Statement;
 use crate::error::MAX_ATTEMPTS;
 use crate::events::Event;
 use crate::events::store::{bind_event, event_parameters, insert_into_events};
-use crate::ids::{ChangeId, TenantId};
+use crate::ids::{ChangeId, TenantId, UserId};
 use crate::throttles::{MAX_IN_ALL, Subject, WARN_FROM, dead_before};
 
 /// The reason of a lock: the event's, or another one where the budget is shut for good.
@@ -103,4 +103,16 @@ pub fn insert_if_dead_attempts_locked(
     .bind(change)
     .bind(dead_before(now))
     .bind(MAX_ATTEMPTS)
+}
+
+/// The latest of a user's failures and locks, the newest first.
+#[must_use]
+pub fn find_of_user(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
+    Statement::new(
+        "select name, occurred_at, reason, details, personal from events where user_id = $2 and tenant_id = $1 \
+         and name in ('authn_login_fail', 'authn_password_change_fail', 'authn_login_lock') order by id desc limit $3",
+    )
+    .bind(tenant)
+    .bind(user)
+    .bind(limit)
 }

@@ -96,6 +96,7 @@ fn R048_a_store_function_takes_a_tenant() {
         ("password_resets", "delete_expired", "what is over goes, whose ever it was"),
         ("source_limits", "delete_attempts_that_are_over", "what is over goes, whose ever it was"),
         ("source_limits", "delete_sources_that_are_over", "what is over goes, whose ever it was"),
+        ("throttles", "delete_idle", "what nobody misses goes, whose ever it was"),
         ("operators", "list", "an operator is no tenant's"),
         ("operators", "find", "an operator is no tenant's"),
         ("operators", "revoke", "an operator is no tenant's"),

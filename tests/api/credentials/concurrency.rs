@@ -132,7 +132,8 @@ async fn R014_R017_of_many_wrong_changes_and_logins_at_once_five_are_compared() 
         let request = if n % 2 == 0 {
             change(&tenant, &opened, "wrong", NEW).request()
         } else {
-            tenant.login(FAMILY).set("password", "wrong").request()
+            let login = tenant.login(FAMILY).header("x-device-proof", &opened.refresh);
+            login.set("password", "wrong").request()
         };
         tokio::spawn(answer(app.router.clone(), request))
     });

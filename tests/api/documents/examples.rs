@@ -223,7 +223,7 @@ const OF_SESSIONS: [&str; 9] = [
 ];
 
 /// The directory's operations in an order in which each finds what its example is about.
-const DIRECTORY: [&str; 42] = [
+const DIRECTORY: [&str; 44] = [
     "changeCustomer",
     "changeUser",
     "listCustomers",
@@ -234,6 +234,8 @@ const DIRECTORY: [&str; 42] = [
     "changeUserDevice",
     "listUserDevices",
     "listUserSessionEvents",
+    "listUserLocks",
+    "unlockUser",
     "forgetUserDevice",
     "registerIndividual",
     "registerOrganization",

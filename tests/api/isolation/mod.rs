@@ -87,12 +87,12 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Own(Family::Admin), &[
         "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
     ]),
-    (Read, &["listUserDevices", "listUserSessionEvents", "getEvents"]),
+    (Read, &["listUserDevices", "listUserSessionEvents", "getEvents", "listUserLocks"]),
     (ManageSessions, &["changeUserDevice", "forgetUserDevice"]),
     (Manage, &[
         "registerIndividual", "registerOrganization", "changeCustomer", "activateCustomer", "suspendCustomer",
         "resumeCustomer", "closeCustomer", "eraseCustomer", "addCustomerUser", "addStaff", "changeUser", "suspendUser",
-        "resumeUser", "closeUser", "eraseUser", "setPassword", "resetLogin",
+        "resumeUser", "closeUser", "eraseUser", "setPassword", "resetLogin", "unlockUser",
     ]),
     (Backend, &["getRevocations", "startPasswordReset"]),
     (Client, &["introspectToken", "revokeToken"]),

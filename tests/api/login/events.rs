@@ -36,7 +36,8 @@ async fn R136_a_login_leaves_exactly_one_event_that_says_who_where_and_how() {
         assert_eq!(event.request_id, Some(id));
         assert_eq!(event.reason, None);
         let key = &answer.claims()["client_id"];
-        assert_eq!(event.details, json!({ "family": family.as_str(), "amr": ["pwd"], "tenantKey": key }));
+        let details = json!({ "family": family.as_str(), "amr": ["pwd"], "tenantKey": key, "proof": "none" });
+        assert_eq!(event.details, details);
         assert_eq!(event.personal, personal());
         assert_eq!(event.salt.len(), 16);
     }

@@ -259,12 +259,11 @@ impl TestApp {
         self.script(&format!("update customers set {set} where id = '{}'", person.customer)).await;
     }
 
-    /// The failures counted for a person; none where there is no throttle.
+    /// The failures counted for a person, whatever their callers had proven.
     pub async fn failures(&self, person: &Person) -> i64 {
-        let sql = "select failures from throttles where subject = $1";
-        let subject = format!("user:{}", person.id);
-        let rows = self.database.fetch(Statement::new(sql).bind(subject)).await.unwrap();
-        rows.first().map_or(0, |row| row.int("failures").unwrap())
+        let sql = "select failures from throttles where user_id = $1";
+        let rows = self.database.fetch(Statement::new(sql).bind(&person.id)).await.unwrap();
+        rows.iter().map(|row| row.int("failures").unwrap()).sum()
     }
 
     /// Puts an attempt in flight that began so many milliseconds ago.
@@ -272,8 +271,8 @@ impl TestApp {
         let at = self.clock.now().as_millis();
         let (tenant, user) = (&tenant.id, &person.id);
         self.script(&format!(
-            "insert into throttles (tenant_id, subject, failures, updated_at, change_id) \
-             values ('{tenant}', 'user:{user}', 0, {at}, 'test') on conflict do nothing; \
+            "insert into throttles (tenant_id, subject, user_id, failures, updated_at, change_id) \
+             values ('{tenant}', 'user:{user}', '{user}', 0, {at}, 'test') on conflict do nothing; \
              insert into attempts (tenant_id, subject, id, reserved_at) \
              values ('{tenant}', 'user:{user}', '{id}', {})",
             at - age
