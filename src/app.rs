@@ -9,6 +9,7 @@ use crate::config::{IpNetwork, ProxyHeader};
 use crate::db::Database;
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::Passwords;
+use crate::request_limits::RequestLimits;
 use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::SigningKeys;
@@ -29,6 +30,8 @@ pub struct App {
     /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
     pub options: AppOptions,
+    /// Who did how much lately, on this node.
+    pub request_limits: RequestLimits,
     /// Who waits for a place at a source.
     pub source_gates: source_limits::Gates,
     /// Who waits for revocations.
@@ -42,6 +45,7 @@ pub type SharedApp = Arc<App>;
 
 /// The settings that requests are answered by.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the configuration")]
 pub struct AppOptions {
     /// The bare origin under which the world reaches us: issuers begin with it. Never a request's Host (R132).
     pub public_url: String,
@@ -52,6 +56,8 @@ pub struct AppOptions {
     pub https: bool,
     /// Whether failed logins are limited by where they come from.
     pub source_limits: bool,
+    /// Whether tenants' and callers' requests are limited.
+    pub request_limits: bool,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
 }

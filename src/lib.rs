@@ -56,6 +56,7 @@ pub mod client_address;
 pub mod password_rules;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod request_limits;
 pub mod spelling;
 
 // The ground.

@@ -7,8 +7,9 @@ use secrecy::SecretString;
 
 use crate::app::SharedApp;
 use crate::client::Client;
-use crate::error::{Error, TenantProblem};
-use crate::flows::authenticate_backend;
+use crate::error::Error;
+use crate::events::Actor;
+use crate::flows::{KeyGuess, authenticate_backend, refuse_other_tenant};
 use crate::http::headers;
 use crate::ids::TenantKeyId;
 use crate::tenants::Tenant;
@@ -35,18 +36,30 @@ impl FromRequestParts<SharedApp> for BackendCaller {
         }
         let client = headers::client(parts, app)?;
         let mut shown = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
-        let (tenant, key) = match authenticate_backend(app, &shown.0, &shown.1, &client).await {
+        let named = shown.0.clone();
+        let (guess, now) = (KeyGuess::new(app, &client, "basic", &named), app.clock.now());
+        guess.check(app, now)?;
+        let authenticated = match authenticate_backend(app, &shown.0, &shown.1, &client).await {
             // As it stands first: a key that was brought along may have any of these characters.
-            Err(Error::BackendKey) => {
-                shown = headers::form_decoded(&shown.0, &shown.1).ok_or(Error::BackendKey)?;
-                authenticate_backend(app, &shown.0, &shown.1, &client).await?
-            }
-            found => found?,
+            Err(Error::BackendKey) => match headers::form_decoded(&shown.0, &shown.1) {
+                Some(decoded) => {
+                    shown = decoded;
+                    authenticate_backend(app, &shown.0, &shown.1, &client).await
+                }
+                None => Err(Error::BackendKey),
+            },
+            found => found,
         };
+        if matches!(authenticated, Err(Error::BackendKey)) {
+            guess.count(app, now);
+        }
+        let (tenant, key) = authenticated?;
         if let Some(name) = headers::maybe_tenant(&parts.headers)?
             && !name.names(&tenant)
         {
-            return Err(Error::Tenant(TenantProblem::Mismatch));
+            return Err(
+                refuse_other_tenant(app, &tenant.id, Actor::Backend(&key), "backend_key", &client).await
+            );
         }
         Ok(Self { tenant, key, client, shown })
     }

@@ -182,6 +182,7 @@ impl Demo {
             ("PUBLIC_DOCS", "true".to_owned()),
             // Whoever tries it does so from one address, and is to see how each failure is answered.
             ("SOURCE_LIMITS", "false".to_owned()),
+            ("REQUEST_LIMITS", "false".to_owned()),
             ("LOG_FORMAT", "human".to_owned()),
         ];
         let settings = settings.into_iter().map(|(key, value)| (format!("VESTIBULE_{key}"), value));

@@ -16,6 +16,7 @@ use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
 use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
+use crate::request_limits::RequestLimits;
 use crate::revocation_watch::{RevocationWatch, WatchOptions};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
@@ -124,6 +125,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             public_docs: config.public_docs,
             https: config.public_url()?.is_https(),
             source_limits: config.source_limits,
+            request_limits: config.request_limits,
             body_timeout: config.body_timeout(),
         },
         // Most connections stay free for everybody else, and an answer comes before its connection counts as idle.
@@ -132,6 +134,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
             longest_wait: config.idle_timeout().saturating_sub(Duration::from_secs(2)),
             ..WatchOptions::default()
         }),
+        request_limits: RequestLimits::default(),
         source_gates: Gates::default(),
         refusals: Refusals::default(),
     })

@@ -26,7 +26,7 @@ const fn key(name: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// Every key there is.
-pub const KEYS: [Key; 26] = [
+pub const KEYS: [Key; 27] = [
     Key { name: "database_url", kind: Kind::Text, default: "", secret: true },
     key("public_url", Kind::Text, ""),
     key("master_key_file", Kind::Text, ""),
@@ -38,6 +38,7 @@ pub const KEYS: [Key; 26] = [
     key("trusted_proxies", Kind::List, ""),
     key("proxy_header", Kind::Text, "X-Forwarded-For"),
     key("source_limits", Kind::Boolean, "true"),
+    key("request_limits", Kind::Boolean, "true"),
     key("public_docs", Kind::Boolean, "false"),
     key("max_connections", Kind::Integer, "4096"),
     key("header_timeout_seconds", Kind::Integer, "10"),

@@ -21,6 +21,7 @@ pub use self::values::{
 
 /// What an installation can choose. Every field is the key of its name, in the unit of its name.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 pub struct Config {
     /// `sqlite:<file>` or `postgres://…`; no further checked here.
     pub database_url: SecretString,
@@ -38,6 +39,8 @@ pub struct Config {
     pub proxy_header: ProxyHeader,
     /// Whether failures are limited by the address they come from.
     pub source_limits: bool,
+    /// Whether the requests of each tenant and each caller are limited.
+    pub request_limits: bool,
     /// Whether `/docs` and `/openapi.json` are on the public listener too.
     pub public_docs: bool,
     /// Of the public listener; the operator listener has a small number of its own.
@@ -131,6 +134,7 @@ impl Config {
             trusted_proxies: reader.value("trusted_proxies", values::networks),
             proxy_header: reader.value("proxy_header", values::text_of),
             source_limits: reader.value("source_limits", values::boolean),
+            request_limits: reader.value("request_limits", values::boolean),
             public_docs: reader.value("public_docs", values::boolean),
             max_connections: reader.value("max_connections", |text| integer(text, &(1..=1_000_000), "")),
             header_timeout_seconds: reader

@@ -50,7 +50,7 @@ impl Statement {
 }
 
 /// Statements that become true together. The order is the order of execution, and of locks:
-/// tenant → customer → user → session → throttle → attempt.
+/// tenant → customer → user → session → throttle → attempt → source.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub(super) statements: Vec<Statement>,

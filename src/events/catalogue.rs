@@ -47,6 +47,9 @@ impl EventName {
             Self::AuthnPasswordChange => "A password was set or changed; the actor says by whom.",
             Self::AuthnPasswordChangeFail => "A change of a password failed; the reason says why.",
             Self::AuthnPasswordResetRequest => "Somebody asked for a secret that sets a new password.",
+            Self::AuthzFail => {
+                "A credential of the tenant's was shown at another tenant three times or more in a minute, and refused each time."
+            }
             Self::ExcessRateLimitExceeded => {
                 "An address was shut out for a while; the reason says why. Other refusals by a limit (429) leave no event."
             }
@@ -119,6 +122,10 @@ impl EventName {
             Self::AuthnPasswordResetRequest => &[
                 ("validSeconds", "How long the secret is good."),
                 ("passwordRemoved", "Whether the password was taken away with it."),
+            ],
+            Self::AuthzFail => &[
+                ("credential", "`access_token`, `refresh_token` or `backend_key`."),
+                ("attempts", "How often by now in this minute; more than ten are not counted."),
             ],
             Self::ExcessRateLimitExceeded => &[
                 ("limit", "Which limit it was: `login-spray`."),

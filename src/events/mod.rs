@@ -36,6 +36,7 @@ pub enum EventName {
     AuthnPasswordChange,
     AuthnPasswordChangeFail,
     AuthnPasswordResetRequest,
+    AuthzFail,
     ExcessRateLimitExceeded,
     SessionExpired,
     SessionsEnded,
@@ -70,7 +71,7 @@ pub enum EventName {
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginFailMax,
@@ -82,6 +83,7 @@ impl EventName {
         Self::AuthnPasswordChange,
         Self::AuthnPasswordChangeFail,
         Self::AuthnPasswordResetRequest,
+        Self::AuthzFail,
         Self::ExcessRateLimitExceeded,
         Self::SessionExpired,
         Self::SessionsEnded,
@@ -135,6 +137,7 @@ impl EventName {
             Self::AuthnPasswordChange => "authn_password_change",
             Self::AuthnPasswordChangeFail => "authn_password_change_fail",
             Self::AuthnPasswordResetRequest => "authn_password_reset_request",
+            Self::AuthzFail => "authz_fail",
             Self::ExcessRateLimitExceeded => "excess_rate_limit_exceeded",
             Self::SessionExpired => "session_expired",
             Self::SessionsEnded => "sessions_ended",
@@ -176,6 +179,7 @@ impl EventName {
             | Self::AuthnPasswordChangeFail
             | Self::AuthnTokenReuse
             | Self::AuthnRefreshFail
+            | Self::AuthzFail
             | Self::ExcessRateLimitExceeded
             | Self::StoreRolledBack
             | Self::RefusalsSummary => "failure",

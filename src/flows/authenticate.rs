@@ -6,6 +6,7 @@ use crate::client::{Client, WebOrigin};
 use crate::clock::Timestamp;
 use crate::db::Statement;
 use crate::error::{Error, TenantProblem, TokenProblem};
+use crate::events::Actor;
 use crate::ids::{SessionId, TenantId};
 use crate::sessions::Session;
 use crate::sessions::store::session_columns;
@@ -13,6 +14,9 @@ use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
 use crate::users::User;
 use crate::users::store::user_columns;
+
+use super::other_tenants::refuse_other_tenant;
+use super::request_limits::take_tenants;
 
 /// A token whose signature holds, with the truth about its session, which may have ended.
 #[derive(Debug)]
@@ -42,11 +46,13 @@ pub async fn authenticate(
     let claims = signed.claims;
     client.tenant.see(&found.tenant.id);
     if !tenant.names(&found.tenant) {
-        return Err(Error::Tenant(TenantProblem::Mismatch));
+        let actor = Actor::of(&found.user);
+        return Err(refuse_other_tenant(app, &found.tenant.id, actor, "access_token", client).await);
     }
     if !client.origin_is_admitted(found.origin_listed, &app.options.public_url) {
         return Err(Error::Tenant(TenantProblem::Origin));
     }
+    take_tenants(app, &found.tenant)?;
     let now = app.clock.now();
     if !claims.issued_in_time(now) {
         return Err(INVALID);

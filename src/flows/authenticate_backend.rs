@@ -11,6 +11,8 @@ use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{KeyPurpose, Tenant, TenantKey, no_key_opens};
 
+use super::request_limits::take_tenants;
+
 /// The tenant of a backend key: one read. Whatever is wrong with key, secret, purpose or tenant is one answer, and
 /// a key that nobody has costs the same comparison (R044, R045). A web app with it is refused like any other whose
 /// origin the tenant does not list.
@@ -46,5 +48,6 @@ pub async fn authenticate_backend(
     if !client.origin_is_admitted(origin_listed, &app.options.public_url) {
         return Err(Error::Tenant(TenantProblem::Origin));
     }
+    take_tenants(app, &tenant)?;
     Ok((tenant, key.id))
 }

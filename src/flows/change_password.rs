@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::events::{self, Actor, Ends, Event, EventName};
 use crate::ids::{AttemptId, ChangeId, DeviceId};
 use crate::passwords::{PasswordHash, Presence, Ticket, normalise};
+use crate::request_limits::PASSWORD_CHANGE;
 use crate::sessions::{EndReason, Session};
 use crate::tenants::Tenant;
 use crate::throttles::{self, Proof, Subject};
@@ -22,6 +23,7 @@ use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_new_password, hash_new, ticket};
 use super::password_attempt::{PasswordAttempt, tells_of_the_hash};
 use super::password_owner::{self, By};
+use super::request_limits::take;
 
 /// A change as asked for, by a user in a session that lives.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub struct ChangePassword {
 /// Changes it and answers since when it holds. The rules come first: what they refuse is no attempt at the
 /// password in force. All other sessions end.
 pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
+    take(app, PASSWORD_CHANGE, (&request.tenant.id, &request.user.id))?;
     let tenant = &request.tenant;
     let owner = password_owner::find(app, &tenant.id, By::Id(&request.user.id)).await?;
     let owner = owner.ok_or(Error::NotFound)?;

@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::flows::{self, ActiveKind, ActiveToken};
 use crate::http::envelope::json_response;
+use crate::request_limits::INTROSPECTION;
 use crate::sessions::client_id;
 
 use super::form::{TokenForm, token};
@@ -155,6 +156,7 @@ pub(super) async fn introspect(
     caller: BackendCaller,
     request: Request,
 ) -> Result<Response, Error> {
+    flows::take(&app, INTROSPECTION, &caller.key)?;
     let token = token(request, &app).await?;
     let found = flows::introspect(&app, &caller.tenant.id, token.expose_secret()).await?;
     let told =

@@ -10,6 +10,7 @@ use crate::app::SharedApp;
 use crate::callers::BackendCaller;
 use crate::error::Error;
 use crate::flows;
+use crate::request_limits::REVOCATION;
 
 use super::form::{TokenForm, token};
 
@@ -32,6 +33,7 @@ pub(super) async fn revoke(
     caller: BackendCaller,
     request: Request,
 ) -> Result<Response<Body>, Error> {
+    flows::take(&app, REVOCATION, &caller.key)?;
     let token = token(request, &app).await?;
     let BackendCaller { tenant, key, client, .. } = &caller;
     flows::revoke_token(&app, &tenant.id, key, client, token.expose_secret()).await?;

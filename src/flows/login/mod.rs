@@ -28,6 +28,7 @@ use crate::users::{LoginName, User};
 
 use super::new_password::ticket;
 use super::password_attempt::tells_of_the_hash;
+use super::request_limits::{KeyGuess, take_tenants};
 use super::shown_key::{ShownKey, vouch};
 use super::signing_key::signing_key;
 use super::source_attempt::{LimitedSource, SourceAttempt};
@@ -102,10 +103,22 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
 
 async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
-    let unknown = Error::Tenant(TenantProblem::Unknown);
+    let guess = KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key);
+    guess.check(app, now)?;
     let token = proof::shown_token(&request);
-    let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
-    open_the_door(app, &mut request, &found, now)?;
+    let Some(found) = read::find(app, &request, token.as_ref(), now).await? else {
+        // Under the source alone: whatever it calls them, there are no such tenants.
+        let guess = KeyGuess::new(app, &request.client, "", "");
+        guess.check(app, now)?;
+        guess.count(app, now);
+        return Err(Error::Tenant(TenantProblem::Unknown));
+    };
+    let opened = open_the_door(app, &mut request, &found, now);
+    if matches!(opened, Err(Error::Tenant(TenantProblem::KeyWrong))) {
+        KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, now);
+    }
+    opened?;
+    take_tenants(app, &found.tenant)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
     let (proof, subject) = proof::proven(app, &request, token.as_ref(), &found);

@@ -17,15 +17,20 @@ use crate::access_tokens::Claims;
 use crate::app::App;
 use crate::client::Client;
 use crate::clock::Timestamp;
-use crate::error::Error;
+use crate::error::{Error, TenantProblem};
+use crate::events::Actor;
 use crate::ids::{CustomerId, SessionId, UserId};
 use crate::refresh_tokens;
+use crate::request_limits::{REFRESH, REFUSED_REFRESH};
 use crate::sessions::Session;
+use crate::source_limits::Source;
 use crate::tenants::{Family, Tenant, TenantName};
 use crate::users::User;
 
 use super::access_claims::{OfSession, access_claims};
 use super::login::PathId;
+use super::other_tenants::refuse_other_tenant;
+use super::request_limits::{KeyGuess, check, take, take_tenants};
 use super::shown_key::ShownKey;
 use super::signing_key::signing_key;
 use decide::{Decision, decide};
@@ -86,11 +91,44 @@ pub async fn refresh(app: &App, mut request: Refresh) -> Result<Refreshed, Error
 }
 
 async fn run(app: &App, request: &mut Refresh, outcome: &mut &'static str) -> Result<Refreshed, Error> {
+    let source = Source::of(request.client.address.ip);
+    check(app, REFUSED_REFRESH, &source)?;
+    let begun = app.clock.now();
+    KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).check(app, begun)?;
+    let refreshed = run_unlimited(app, request, outcome).await;
+    match &refreshed {
+        Err(Error::RefreshToken) => take(app, REFUSED_REFRESH, &source)?,
+        Err(Error::Tenant(TenantProblem::KeyWrong)) => {
+            KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, begun);
+        }
+        _ => (),
+    }
+    refreshed
+}
+
+async fn run_unlimited(
+    app: &App,
+    request: &mut Refresh,
+    outcome: &mut &'static str,
+) -> Result<Refreshed, Error> {
     let token = refresh_tokens::parse(request.refresh_token.expose_secret()).ok_or(Error::RefreshToken)?;
+    let mut is_counted = false;
     for _ in 0..TRIES {
         let now = app.clock.now();
         let found = read::find(app, request, &token).await?.ok_or(Error::RefreshToken)?;
-        let decision = decide(app, request, &token, &found, now)?;
+        if !is_counted {
+            take(app, REFRESH, (&found.tenant.id, &found.session.id))?;
+            take_tenants(app, &found.tenant)?;
+            is_counted = true;
+        }
+        let decision = match decide(app, request, &token, &found, now) {
+            Err(Error::Tenant(TenantProblem::Mismatch)) => {
+                let actor = Actor::of(&found.user);
+                let own = &found.tenant.id;
+                return Err(refuse_other_tenant(app, own, actor, "refresh_token", &request.client).await);
+            }
+            decided => decided?,
+        };
         *outcome = decision.outcome();
         let written = match decision {
             Decision::Refuse(refusal) => write::refused(app, request, &token, &found, &refusal, now).await?,

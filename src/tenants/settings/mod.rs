@@ -127,6 +127,8 @@ pub struct Settings {
     pub hide_lock: bool,
     /// Believe the X-Forwarded-For of a login that shows a `backend` key.
     pub trust_backend_address: bool,
+    /// How many requests a second the tenant's callers may send to each node; 0: any number.
+    pub requests_per_second: i64,
     /// How many logins may fail in a minute from one address; 0: any number, and the next two do not count.
     pub source_failures_per_minute: i64,
     /// How many in an hour.
@@ -160,6 +162,7 @@ impl Default for Settings {
             show_attempts: false,
             hide_lock: false,
             trust_backend_address: false,
+            requests_per_second: 5_000,
             source_failures_per_minute: 10,
             source_failures_per_hour: 100,
             spray_pairs: 15,

@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 22] = [
+pub const SETTINGS: [Setting; 23] = [
     Setting {
         name: "profile",
         kind: Kind::Word(&["standard", "payment", "compatible", "consumer"]),
@@ -157,6 +157,14 @@ pub const SETTINGS: [Setting; 22] = [
         meaning: "Whether the X-Forwarded-For of a login that shows a `backend` key is believed.",
         reason: "Only where all the tenant's backends set it from what they see themselves. Without it a backend's \
                  address stands for all its users, so the limits by source do not apply to logins with its key.",
+    },
+    Setting {
+        name: "requestsPerSecond",
+        kind: Kind::NumberOrNever { least: 1, most: 1_000_000, unit: "requests" },
+        meaning: "How many requests a second the tenant's apps and backends may send to each node; what is over is answered \
+                  429. Counted is what comes with a good key or token. 0: any number.",
+        reason: "One tenant's burst is not to be the others' wait. Few tenants ever come near the default; whoever does can \
+                 have more.",
     },
     Setting {
         name: "sourceFailuresPerMinute",

@@ -1,7 +1,10 @@
 //! What comes from one address, of one caller or of one tenant is limited, and told to come back (429).
 
+mod callers;
+mod keys;
 mod kills;
 mod many_at_once;
+mod other_tenants;
 mod sources;
 mod spraying;
 mod store;

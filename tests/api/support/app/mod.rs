@@ -22,6 +22,7 @@ use vestibule::flows::{CreateUser, NewTenant, create_tenant};
 use vestibule::ids::{CustomerId, TenantId, UserId};
 use vestibule::password_rules::BreachedPasswords;
 use vestibule::passwords::{Cost, Floor, Options, PasswordHash, Passwords, hash_blocking};
+use vestibule::request_limits::RequestLimits;
 use vestibule::revocation_watch::{RevocationWatch, WatchOptions};
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
@@ -66,6 +67,7 @@ pub struct Wanted {
     pub breached_passwords: Option<BreachedPasswords>,
     /// Off where limits are not what is tested: everybody comes from one address there.
     pub source_limits: bool,
+    pub request_limits: bool,
     pub watch: WatchOptions,
 }
 
@@ -86,6 +88,7 @@ impl Default for Wanted {
             master_key: None,
             breached_passwords: None,
             source_limits: false,
+            request_limits: false,
             watch: WatchOptions::default(),
         }
     }
@@ -120,8 +123,10 @@ impl TestApp {
                 public_docs: wanted.public_docs,
                 https: true,
                 source_limits: wanted.source_limits,
+                request_limits: wanted.request_limits,
                 body_timeout: Duration::from_secs(10),
             },
+            request_limits: RequestLimits::default(),
             source_gates: Gates::default(),
             revocations: RevocationWatch::new(wanted.watch),
             refusals: Refusals::default(),
