@@ -19,7 +19,7 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
-use crate::ids::{AttemptId, CustomerId, UserId};
+use crate::ids::{AttemptId, CustomerId, UserId, system_tenant};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Tenant, TenantName};
@@ -191,7 +191,9 @@ fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Times
         Some(checked) => checked.err(),
     };
     let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
-    let problem = if !tenant.active {
+    let problem = if tenant.id == system_tenant() {
+        Some(TenantProblem::Unknown)
+    } else if !tenant.active {
         Some(TenantProblem::Inactive)
     } else if !same_tenant {
         Some(TenantProblem::Mismatch)

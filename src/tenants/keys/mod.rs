@@ -90,7 +90,7 @@ impl TenantKey {
 
 /// Does the work of [`TenantKey::opens`] for a key that nobody has (R044).
 pub fn no_key_opens(secret: &str) {
-    std::hint::black_box(secret_digest(secret));
+    std::hint::black_box(digests_equal(&[0; 32], &secret_digest(secret)));
 }
 
 /// What is stored of a secret. It has 256 random bits, so a plain digest hides it (R043).
