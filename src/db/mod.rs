@@ -14,6 +14,7 @@ mod text;
 mod value;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -39,6 +40,17 @@ struct Inner {
     /// A permit for each change that has not ended, whether or not anyone waits for it still.
     changes: Arc<Semaphore>,
     most_changes: u32,
+    calls: AtomicU64,
+    statements: AtomicU64,
+}
+
+/// What a handle was asked to do so far, for tests.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Work {
+    /// Changes and reads: each is one round trip on PostgreSQL, however many statements it has.
+    pub calls: u64,
+    pub statements: u64,
 }
 
 #[derive(Debug)]
@@ -65,7 +77,8 @@ impl Database {
         };
         let most_changes = u32::try_from(options.queue).unwrap_or(u32::MAX);
         let changes = Arc::new(Semaphore::new(most_changes as usize));
-        Ok(Self(Arc::new(Inner { engine, changes, most_changes })))
+        let (calls, statements) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Self(Arc::new(Inner { engine, changes, most_changes, calls, statements })))
     }
 
     /// Makes a change true: when this answers `Ok`, all of it is durable and seen by every read.
@@ -78,6 +91,7 @@ impl Database {
         if change.statements.is_empty() {
             return Ok(Applied(Vec::new()));
         }
+        self.note(change.statements.len());
         counted(match (self.begin(), &self.0.engine) {
             (Ok(permit), Engine::Sqlite(sqlite)) => sqlite.apply(change, permit).await,
             (Ok(permit), Engine::Postgres(postgres)) => postgres.apply(change, permit).await,
@@ -88,6 +102,7 @@ impl Database {
     /// Reads a few rows by key. It runs beside all other reads, so it must be short.
     pub async fn fetch(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         refuse_nul(&statement)?;
+        self.note(1);
         counted(match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.fetch(&statement),
             Engine::Postgres(postgres) => postgres.fetch(&statement).await,
@@ -97,6 +112,7 @@ impl Database {
     /// Lists or searches: reads that may take a while, apart from the reads by key.
     pub async fn list(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         refuse_nul(&statement)?;
+        self.note(1);
         counted(match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.list(statement).await,
             Engine::Postgres(postgres) => postgres.list(&statement).await,
@@ -128,6 +144,21 @@ impl Database {
         match &self.0.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    fn note(&self, statements: usize) {
+        self.0.calls.fetch_add(1, Ordering::Relaxed);
+        self.0.statements.fetch_add(statements as u64, Ordering::Relaxed);
+    }
+
+    /// What this handle and its clones were asked to do so far, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn work(&self) -> Work {
+        Work {
+            calls: self.0.calls.load(Ordering::Relaxed),
+            statements: self.0.statements.load(Ordering::Relaxed),
         }
     }
 

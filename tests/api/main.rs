@@ -31,6 +31,7 @@ mod schema;
 mod sessions;
 mod staff_sessions;
 mod support;
+mod telltale;
 mod tenant_keys;
 mod timeline;
 mod verifier;

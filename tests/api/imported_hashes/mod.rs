@@ -31,7 +31,7 @@ const KEYCLOAK: [(&str, &str); 2] = [
     ),
 ];
 
-fn all_kinds() -> Vec<PasswordHash> {
+pub fn all_kinds() -> Vec<PasswordHash> {
     let hashes = HASHES.iter().map(|text| imports::hash(text));
     let keycloak = KEYCLOAK.iter().map(|(secret, credential)| imports::keycloak(secret, credential));
     hashes.chain(keycloak).map(Result::unwrap).collect()
