@@ -248,6 +248,28 @@ mod tests {
 
     #[test]
     #[expect(non_snake_case, reason = "test names carry requirement ids")]
+    fn R059_a_million_ids_of_sessions_of_one_millisecond_differ_and_their_bits_are_even() {
+        const MANY: u32 = 1_000_000;
+        let now = Timestamp::from_millis(1_773_694_172_123);
+        let mut ones = [0_u32; 128];
+        let mut ids = std::collections::HashSet::with_capacity(MANY as usize);
+        for _ in 0..MANY {
+            let id = Uuid::try_parse(SessionId::at(now).as_str()).unwrap().as_u128();
+            for (bit, count) in ones.iter_mut().enumerate() {
+                *count += u32::from(id >> (127 - bit) & 1 == 1);
+            }
+            assert!(ids.insert(id), "an id came twice");
+        }
+        // Behind the instant and the version, and behind the variant: 74 bits. Seven deviations to either side.
+        let random = (52..64).chain(66..128);
+        assert_eq!(random.clone().count(), 74);
+        for bit in random {
+            assert!(ones[bit].abs_diff(MANY / 2) < 3_500, "bit {bit} is set {} times", ones[bit]);
+        }
+    }
+
+    #[test]
+    #[expect(non_snake_case, reason = "test names carry requirement ids")]
     fn R052_ids_do_not_repeat() {
         let now = Timestamp::from_millis(1_773_694_172_123);
         let ids: std::collections::HashSet<_> = (0..100_000).map(|_| SessionId::at(now)).collect();

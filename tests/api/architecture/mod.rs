@@ -1,5 +1,6 @@
 //! The code is held to its own map: the layers of `src/lib.rs`, and who may do what.
 
+mod secrets;
 mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};

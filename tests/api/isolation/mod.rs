@@ -4,6 +4,7 @@
 mod callers;
 mod credentials;
 mod doors;
+mod malformed;
 mod matrix;
 mod mentions;
 mod places;

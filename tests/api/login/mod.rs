@@ -11,6 +11,7 @@ mod families;
 mod headers;
 mod lifetimes;
 mod overload;
+mod strength;
 mod tenants;
 mod throttle;
 mod tokens;

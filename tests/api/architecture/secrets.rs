@@ -1,0 +1,133 @@
+//! Where randomness comes from, and how secrets are compared.
+
+use std::fs;
+use std::path::Path;
+
+use super::sources;
+
+/// Generators that are none for secrets, and every way around ours.
+const GENERATORS: [&str; 14] = [
+    "rand::",
+    "rand_core",
+    "fastrand",
+    "oorandom",
+    "SmallRng",
+    "StdRng",
+    "ThreadRng",
+    "thread_rng",
+    "OsRng",
+    "getrandom",
+    "RandomState",
+    "DefaultHasher",
+    "/dev/urandom",
+    "random()::",
+];
+
+#[test]
+fn R146_random_bytes_come_from_the_operating_systems_generator_by_way_of_secrets_and_ids() {
+    // Making and using a key needs the library's generator handed to it, and `passwords` stands beside `secrets`.
+    let may = ["secrets.rs", "access_tokens", "passwords"];
+    for source in sources() {
+        for name in GENERATORS {
+            let theirs = source.is_under(&may) && name == "rand::";
+            assert!(theirs || !source.code.contains(name), "src/{}: {name}", source.path);
+        }
+        let makes_ids = source.path == "ids.rs";
+        assert!(makes_ids || !source.code.contains("Uuid::new_v"), "src/{} makes a UUID", source.path);
+        let by_the_library = source.code.contains("aws_lc_rs::rand") || !source.code.contains("rand::");
+        assert!(by_the_library || source.code.contains("aws_lc_rs::{"), "src/{}", source.path);
+    }
+    // With `fast-rng`, UUIDs would come from a generator in the process.
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let dependencies = manifest.split("[dev-dependencies]").next().unwrap();
+    for name in ["fast-rng", "\nrand ", "\nrand_", "\nfastrand", "\ngetrandom", "\noorandom"] {
+        assert!(!dependencies.contains(name), "Cargo.toml: {name}");
+    }
+}
+
+#[test]
+fn R146_what_is_secret_is_no_uuid() {
+    let names = ["secret", "token", "password", "salt", "nonce", "challenge"];
+    for source in sources() {
+        for line in
+            source.code.lines().filter(|line| line.contains("random_uuid()") || line.contains("::random()"))
+        {
+            let target = line.split('=').next().unwrap().to_lowercase();
+            let binds = !target.contains('(') && names.iter().any(|name| target.contains(name));
+            assert!(!binds, "src/{}: {line}", source.path);
+        }
+    }
+}
+
+/// What holds a secret, or what tells a right one from a wrong one.
+const SECRETS: [&str; 6] = ["expose_secret()", "digest", "secret", ".tag", ".mac", "hash("];
+
+/// Where two things are compared that the same caller has sent, or an operator sets: what is learned of the one is
+/// known of the other.
+const OF_ONE_CALLER: [(&str, &str); 7] = [
+    ("commands/first_tenant.rs", "password.expose_secret() != again"),
+    // A file's, between two readings of it.
+    ("commands/user/import.rs", "read == *digest"),
+    ("directory_api/credentials.rs", "new.expose_secret() != matching"),
+    ("directory_api/new_password.rs", "matching.map"),
+    ("flows/change_password.rs", "normalise(request.current"),
+    ("flows/redeem_reset.rs", "new.expose_secret() == secret.expose_secret()"),
+    ("tenants/keys/mod.rs", "secret == key"),
+];
+
+/// Comparisons that name what they compare like a secret and compare none: names of digests, ids, a self-test.
+fn compares_a_name(line: &str) -> bool {
+    ["name()", "len()", ".is_some()", ".is_none()", "== None", "algorithm", "\"", "'"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+#[test]
+fn R147_secrets_are_compared_by_the_constant_time_functions_alone() {
+    let mut allowed = 0;
+    for source in sources() {
+        let lines: Vec<_> = source.code.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if !line.contains(" == ") && !line.contains(" != ") || compares_a_name(line) {
+                continue;
+            }
+            // A comparison may be broken over lines.
+            let whole = lines[number.saturating_sub(1)..=number].join(" ");
+            if OF_ONE_CALLER.iter().any(|(path, part)| source.path == *path && whole.contains(part)) {
+                allowed += 1;
+                continue;
+            }
+            let lower = line.to_lowercase();
+            let secret = SECRETS.iter().find(|word| lower.contains(**word));
+            assert!(
+                secret.is_none(),
+                "src/{}: {line} compares {secret:?} by its first difference",
+                source.path
+            );
+        }
+    }
+    assert_eq!(allowed, OF_ONE_CALLER.len(), "an exception is none any more");
+}
+
+/// What must not be comparable by `==` at all, and what compares it instead.
+#[test]
+fn R147_every_check_of_a_secret_goes_through_one_of_the_four_comparisons() {
+    let mut found = Vec::new();
+    for source in sources() {
+        let functions = ["ct_eq(", "hmac::verify(", "digests_equal("];
+        let uses = functions.iter().map(|name| source.code.matches(name).count()).sum::<usize>();
+        if uses > 0 {
+            found.push((source.path.clone(), uses));
+        }
+    }
+    let expected = [
+        ("http/paging.rs", "a cursor's MAC"),
+        ("passwords/foreign/mod.rs", "an imported hash"),
+        ("passwords/worker.rs", "a hash of ours"),
+        ("secrets.rs", "digests, and the MACs of refresh tokens and cursors"),
+        ("tenants/keys/mod.rs", "a tenant's secret"),
+    ];
+    for (path, what) in expected {
+        assert!(found.iter().any(|(file, _)| file == path), "src/{path} compares {what} in another way");
+    }
+}
