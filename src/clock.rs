@@ -1,5 +1,6 @@
 //! The time. Everything that asks what time it is asks here, so that a test can stop it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -74,10 +75,21 @@ pub fn is_day_gone_by(text: &str, now: Timestamp) -> bool {
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     System,
     Fixed(Arc<AtomicI64>),
+    Told(Arc<dyn Fn() -> Timestamp + Send + Sync>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Fixed(_) => "Fixed",
+            Self::Told(_) => "Told",
+        })
+    }
 }
 
 impl Clock {
@@ -93,11 +105,18 @@ impl Clock {
         Self(Source::Fixed(Arc::new(AtomicI64::new(at.as_millis()))))
     }
 
+    /// A clock that asks at each look, for tests: time may jump there, and looking at it may fail.
+    #[must_use]
+    pub fn told(by: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Source::Told(Arc::new(by)))
+    }
+
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp(jiff::Timestamp::now().as_millisecond()),
             Source::Fixed(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Told(by) => by(),
         }
     }
 

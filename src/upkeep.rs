@@ -1,11 +1,13 @@
 //! What goes on in the background, on every node: the list of it, and how often. What each does is a flow.
 
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use metrics::{counter, gauge};
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::app::{App, SharedApp};
 use crate::error::Error;
@@ -25,7 +27,7 @@ const HOUR: Duration = Duration::from_hours(1);
 pub async fn run(app: SharedApp) {
     let app = &*app;
     tokio::join!(
-        keep_sealing(app),
+        keep_sealing_whatever_happens(app),
         tell_lost_lines(),
         every(MINUTE, "the summary of refusals was not written; they go into the next", || {
             summarise_refusals(app)
@@ -89,7 +91,8 @@ pub async fn run(app: SharedApp) {
 }
 
 /// Does it again and again, for the first time after one period, or a minute where that is sooner: a node that is
-/// restarted often does it too. A failure is logged, and the next period tries again.
+/// restarted often does it too. A failure is logged, and the next period tries again; so is a panic, which ends
+/// neither this nor what goes on beside it (R158).
 async fn every<F, E>(period: Duration, failure: &'static str, task: impl Fn() -> F)
 where
     F: Future<Output = Result<(), E>>,
@@ -99,10 +102,18 @@ where
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = task().await {
+        // A task's first steps are its making.
+        if let Some(Err(error)) = surviving(failure, async { task().await }).await {
             warn!(cause = format!("{error:#}"), "{failure}");
         }
     }
+}
+
+/// Does it to its end, or to its panic: then `None`. The panic hook has its place; what it was doing in the database is
+/// undone there, and nothing else outlives a round.
+async fn surviving<T>(failure: &'static str, task: impl Future<Output = T>) -> Option<T> {
+    let outcome = AssertUnwindSafe(task).catch_unwind().await;
+    outcome.inspect_err(|_| error!(cause = "panic", "{failure}")).ok()
 }
 
 /// Says, once it can be said again, that lines of the log are missing.
@@ -145,6 +156,15 @@ const FAILING: Duration = Duration::from_secs(5);
 /// A look at what was made lately finds all but what was written long after it was made, or by a clock that is far
 /// behind; so at all others, now and then.
 const LATELY_MILLIS: i64 = 60_000;
+
+/// Numbers and seals events for ever, and anew after a panic.
+async fn keep_sealing_whatever_happens(app: &App) {
+    loop {
+        let failure = "events are not being numbered and sealed; it begins anew";
+        surviving(failure, keep_sealing(app)).await;
+        sleep(FAILING).await;
+    }
+}
 
 /// Numbers and seals events for ever. A failure of either is logged once, until it works again.
 async fn keep_sealing(app: &App) {
@@ -213,5 +233,40 @@ impl Progress {
             _ => (),
         }
         self.failing = failure.is_some();
+    }
+}
+
+#[cfg(test)]
+#[expect(non_snake_case, reason = "test names carry requirement ids")]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn R158_a_task_that_panics_is_done_again_and_no_other_stops() {
+        let (rounds, others) = (AtomicU64::new(0), AtomicU64::new(0));
+        let period = Duration::from_millis(1);
+        let panicking = every(period, "as the test wants", || {
+            let round = rounds.fetch_add(1, Ordering::SeqCst);
+            assert!(round != 0, "when the task is made");
+            async move {
+                assert!(round != 1, "when it is done");
+                if round == 2 { Err("it fails") } else { Ok(()) }
+            }
+        });
+        let beside = every(period, "never", || {
+            others.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(Ok::<_, Error>(()))
+        });
+        let enough = async {
+            while rounds.load(Ordering::SeqCst) < 5 || others.load(Ordering::SeqCst) < 5 {
+                sleep(period).await;
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(panicking, beside) } => unreachable!("they go on for ever"),
+            () = enough => {}
+        }
     }
 }

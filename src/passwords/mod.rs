@@ -134,6 +134,15 @@ impl Passwords {
         Self::start_observed(options, |_| ())
     }
 
+    /// [`Passwords::start`], with what a hash thread does when a job has begun: for tests, which make it fail there.
+    #[doc(hidden)]
+    pub fn start_hindered(
+        options: Options,
+        begun: impl Fn() + Send + Sync + 'static,
+    ) -> anyhow::Result<Self> {
+        Self::start_observed(options, move |_| begun())
+    }
+
     /// [`Passwords::start`], with a function that is called when a job has begun.
     fn start_observed(
         options: Options,

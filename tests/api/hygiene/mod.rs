@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod panics;
 mod paths;
 mod sockets;
 
