@@ -23,6 +23,7 @@ mod limits;
 mod login;
 mod oauth;
 mod operators;
+mod proxies;
 mod races;
 mod rate_limits;
 mod refresh;
