@@ -1,5 +1,5 @@
-//! Two thousand logins at once, against a real process: what cannot be hashed in time is refused, memory
-//! stays bounded, and health answers meanwhile.
+//! More logins than can be hashed, against a real process: what cannot be hashed in time is refused, memory stays
+//! bounded, and whatever needs no hash is answered meanwhile.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,13 +7,17 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use vestibule::tenants::Family;
 
 use crate::support::app::NIL;
+use crate::support::program::{credentials, login};
 
 const LOGINS: usize = 2_000;
 
@@ -22,9 +26,9 @@ const HASH_KIB: u64 = 19_456;
 const CONNECTIONS_KIB: u64 = 30 * 1024;
 
 /// A demo that is stopped when this is dropped.
-struct Demo {
+pub struct Demo {
     process: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Drop for Demo {
@@ -35,7 +39,7 @@ impl Drop for Demo {
 }
 
 impl Demo {
-    async fn start(data: &Path) -> Self {
+    pub async fn start(data: &Path) -> Self {
         // Ports that the system gives and nobody can take meanwhile; the demo prints the one it got.
         let mut process = Command::new(env!("CARGO_BIN_EXE_vestibule"))
             .args(["demo", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0"])
@@ -60,13 +64,13 @@ impl Demo {
     }
 
     /// A line of the process's memory, in KiB: `VmRSS` now, `VmHWM` at the most.
-    fn memory(&self, line: &str) -> u64 {
+    pub fn memory(&self, line: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')).unwrap();
         found.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    async fn get(&self, path: &str) -> Option<String> {
+    pub async fn get(&self, path: &str) -> Option<String> {
         self.exchange(&format!("GET {path} HTTP/1.1\r\nhost: demo\r\nconnection: close\r\n\r\n")).await
     }
 
@@ -79,7 +83,7 @@ impl Demo {
     }
 
     /// A login of somebody whom nobody knows: it costs a hash like any other, and no two share a throttle.
-    async fn login(&self, number: usize) -> Option<String> {
+    pub async fn login(&self, number: usize) -> Option<String> {
         let body = json!({
             "username": format!("nobody-{number}"), "password": "SecurePass123!",
             "tenantKey": "a1B2c3D4e5F6g7H8i9J0kLmNopQr", "tenantSecret": "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh",
@@ -134,4 +138,123 @@ async fn R037_of_two_thousand_logins_at_once_the_rest_is_refused_in_bounded_memo
     assert!(demo.memory("VmHWM") <= base + cores * HASH_KIB + CONNECTIONS_KIB);
     // And it recovers.
     assert!(demo.login(LOGINS).await.unwrap().starts_with("HTTP/1.1 401"));
+}
+
+/// What is asked during a flood that needs no hash.
+struct Quick {
+    client: reqwest::Client,
+    base: String,
+    /// The login's session, its access token and its newest refresh token.
+    session: String,
+    token: String,
+    refresh: String,
+}
+
+impl Quick {
+    const ASKED: [&str; 4] = ["health", "session", "introspection", "refresh"];
+
+    async fn log_in(demo: &Demo) -> Self {
+        let base = format!("http://{}", demo.address);
+        let body = credentials(
+            "customer.login.123456@example.test",
+            "SecurePass123!",
+            "a1B2c3D4e5F6g7H8i9J0kLmNopQr",
+            "s3Cr3tKeyXyZpQwErTyUiOpAsDfGh",
+        );
+        let (status, answer) = login(&base, Family::Individual, "tenant-demo-001", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let field = |name: &str| answer["data"][name].as_str().unwrap().to_owned();
+        let (session, token, refresh) = (field("sessionId"), field("token"), field("refreshToken"));
+        Self { client: reqwest::Client::new(), base, session, token, refresh }
+    }
+
+    /// Asks for it once: how long the answer took.
+    async fn ask(&mut self, what: &str) -> Duration {
+        let path =
+            format!("{}/api/v2.1/customer/individual/{NIL}/users/{NIL}/sessions/{}", self.base, self.session);
+        let request = match what {
+            "health" => self.client.get(format!("{}/healthz", self.base)),
+            "session" => self.client.get(path).bearer_auth(&self.token),
+            "introspection" => {
+                let question = self.client.post(format!("{}/oauth2/introspect", self.base));
+                question
+                    .basic_auth("b4Ck3nDk3YaBcDeFgHiJkLmNoPqR", Some("b4Ck3nDs3Cr3tXyZpQwErTyUiOpAsDfGh"))
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(format!("token={}", self.token))
+            }
+            _ => self.client.put(path).json(&json!({ "refreshToken": self.refresh })),
+        };
+        let request = request.header("x-tenant-id", "tenant-demo-001").header("deviceid", "device-demo-001");
+        let began = Instant::now();
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        let took = began.elapsed();
+        assert_eq!(status, 200, "{what}: {text}");
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        match what {
+            "introspection" => assert_eq!(answer["active"], true, "{text}"),
+            "refresh" => {
+                let field = |name: &str| answer["data"][name].as_str().unwrap().to_owned();
+                (self.token, self.refresh) = (field("token"), field("refreshToken"));
+            }
+            _ => {}
+        }
+        took
+    }
+
+    /// The middle of so many times, for each thing that is asked.
+    async fn medians(&mut self, times: usize) -> [Duration; 4] {
+        let mut medians = [Duration::ZERO; 4];
+        for (median, what) in medians.iter_mut().zip(Self::ASKED) {
+            let mut took = Vec::new();
+            for _ in 0..times {
+                took.push(self.ask(what).await);
+            }
+            took.sort();
+            *median = took[times / 2];
+        }
+        medians
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R038_what_needs_no_hash_is_answered_while_more_log_in_than_can_be_hashed() {
+    let data = tempfile::tempdir().unwrap();
+    let demo = Arc::new(Demo::start(&data.path().join("demo")).await);
+    let mut quick = Quick::log_in(&demo).await;
+    quick.medians(5).await;
+    let quiet = quick.medians(20).await;
+
+    let flooding = Arc::new(AtomicBool::new(true));
+    let logins: Vec<_> = (0..64)
+        .map(|number| {
+            let (demo, flooding) = (Arc::clone(&demo), Arc::clone(&flooding));
+            tokio::spawn(async move {
+                let mut hashed = 0;
+                let mut next = number;
+                while flooding.load(Ordering::SeqCst) {
+                    next += 64;
+                    let answer = demo.login(next).await.unwrap_or_default();
+                    hashed += usize::from(answer.starts_with("HTTP/1.1 401"));
+                }
+                hashed
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let flooded = quick.medians(20).await;
+    flooding.store(false, Ordering::SeqCst);
+    let mut hashed = 0;
+    for login in logins {
+        hashed += login.await.unwrap();
+    }
+    eprintln!("{:?}: quiet {quiet:?}, during a flood {flooded:?}, {hashed} hashes", Quick::ASKED);
+    assert!(hashed > 20, "{hashed} hashes are no flood");
+    for ((what, quiet), flooded) in Quick::ASKED.iter().zip(quiet).zip(flooded) {
+        // The cores are shared with the flood's own clients and with other tests. Whoever waited behind the hashes of
+        // all who log in would wait for longer.
+        let most = (20 * quiet).max(Duration::from_secs(1));
+        assert!(flooded <= most, "{what}: {flooded:?}, and {quiet:?} when it is quiet");
+    }
 }

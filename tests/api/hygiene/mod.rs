@@ -2,8 +2,10 @@
 
 mod answers;
 mod bodies;
+mod http2;
 mod panics;
 mod paths;
+mod slow;
 mod sockets;
 
 use serde_json::Value;

@@ -15,20 +15,23 @@ use crate::support::app::{LoginCall, TestApp};
 
 /// The router behind the real public listener.
 async fn serve(app: &TestApp) -> (SocketAddr, mpsc::Sender<()>) {
-    let settings = [
-        ("VESTIBULE_DATABASE_URL", "sqlite:unused"),
-        ("VESTIBULE_LISTEN", "127.0.0.1:0"),
-        ("VESTIBULE_OPERATOR_LISTEN", "127.0.0.1:0"),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let listeners = Listeners::bind(&Config::load(None, settings.into_iter()).unwrap()).await.unwrap();
+    serve_with(app, &[]).await
+}
+
+/// The same, with more settings of the listener.
+pub async fn serve_with(app: &TestApp, more: &[(&str, &str)]) -> (SocketAddr, mpsc::Sender<()>) {
+    let loopback =
+        [("DATABASE_URL", "sqlite:unused"), ("LISTEN", "127.0.0.1:0"), ("OPERATOR_LISTEN", "127.0.0.1:0")];
+    let settings = loopback.iter().chain(more);
+    let settings = settings.map(|(name, value)| (format!("VESTIBULE_{name}"), (*value).to_owned()));
+    let listeners = Listeners::bind(&Config::load(None, settings).unwrap()).await.unwrap();
     let address = listeners.public_address();
     let (stop, stopping) = mpsc::channel(2);
     tokio::spawn(listeners.serve(app.router.clone(), axum::Router::new(), stopping));
     (address, stop)
 }
 
-fn head(call: &LoginCall, more: &str) -> String {
+pub fn head(call: &LoginCall, more: &str) -> String {
     let mut head = format!("POST {} HTTP/1.1\r\nhost: localhost\r\n{more}", call.path);
     for (name, value) in &call.headers {
         let value = String::from_utf8_lossy(value);
@@ -39,7 +42,7 @@ fn head(call: &LoginCall, more: &str) -> String {
 }
 
 /// Sends `head`, then `chunk` for ever (at most 1 GiB) while reading; how much was taken, and the answer.
-async fn pour(address: SocketAddr, head: &str, chunk: &[u8]) -> (usize, String) {
+pub async fn pour(address: SocketAddr, head: &str, chunk: &[u8]) -> (usize, String) {
     let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
     let reading = tokio::spawn(async move {
         let mut answer = Vec::new();
@@ -83,7 +86,7 @@ async fn R115_a_huge_body_is_cut_early_with_or_without_a_length() {
     app.login(&tenant, Family::Individual).await.expect(200);
 }
 
-async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
+pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes.as_ref()).await.unwrap();
     let mut answer = Vec::new();
