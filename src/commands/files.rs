@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use secrecy::SecretString;
@@ -13,14 +13,26 @@ use zeroize::Zeroizing;
 /// Makes a file with this text and mode; fails with `AlreadyExists` if there is one. A crash leaves the
 /// whole file or none: an empty master key file would be taken for a lost one.
 pub(super) fn create(path: &Path, mode: u32, text: &str) -> io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = Path::new(&draft);
-    write(draft, mode, text)?;
-    let linked = fs::hard_link(draft, path);
+    let draft = draft_of(path);
+    write(&draft, mode, text)?;
+    let linked = fs::hard_link(&draft, path);
     fs::remove_file(draft)?;
     linked?;
     // The name must be as durable as the text, before anything is sealed under a key that only it holds.
+    sync_folder(path)
+}
+
+/// The name of what is to be `path` and is not whole yet.
+pub(super) fn draft_of(path: &Path) -> PathBuf {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    PathBuf::from(draft)
+}
+
+/// Gives a whole draft its name, durably; fails with `AlreadyExists` if it is taken.
+pub(super) fn create_from(draft: &Path, path: &Path) -> io::Result<()> {
+    fs::File::open(draft)?.sync_all()?;
+    fs::hard_link(draft, path)?;
     sync_folder(path)
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what there is to run, and how its outcome is told.
 
 mod audit;
+mod backup;
 mod check_config;
 mod demo;
 mod desk;
@@ -14,6 +15,8 @@ mod login_call;
 mod migrate;
 mod operator;
 mod out;
+mod restore;
+mod restored;
 mod serve;
 mod show;
 mod signing_keys;
@@ -91,6 +94,12 @@ enum Command {
     /// Verify and export the sealed log of every tenant's events
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Copy the database to a file while the service goes on
+    Backup(backup::Backup),
+    /// Put a backup in the database's place, with every session in it ended
+    Restore(restore::Restore),
+    /// End every session of a database that was restored by other means, or list what such a restore has undone
+    Restored(restored::Restored),
     /// Bring the database's schema up to this version's
     Migrate,
     /// Check the configuration, its files and its database, and show what is in effect
@@ -113,6 +122,9 @@ impl Command {
             Self::SigningKeys(keys) => signing_keys::run(keys, global, out),
             Self::User(user) => user::run(user, global, out),
             Self::Audit(audit) => audit::run(audit, global, out),
+            Self::Backup(backup) => backup::run(backup, global, out),
+            Self::Restore(restore) => restore::run(restore, global, out),
+            Self::Restored(restored) => restored::run(restored, global, out),
             Self::Migrate => migrate::run(global, out),
             Self::CheckConfig => check_config::run(global, out),
             Self::ExplainAddress(asked) => explain_address::run(asked, global, out),

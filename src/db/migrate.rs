@@ -111,13 +111,18 @@ pub(super) fn outstanding<'a>(
     migrations.get(recorded.len()..).ok_or_else(|| DbError::Failed("migrations are missing".into()))
 }
 
-/// Whether each of `migrations` is there as this binary knows it.
-pub(super) async fn current(database: &Database, migrations: &[Migration]) -> Result<bool, DbError> {
+/// Whether any migration was ever applied.
+pub(super) async fn present(database: &Database) -> Result<bool, DbError> {
     let exists = match &database.0.engine {
         Engine::Sqlite(_) => "select 1 as there from sqlite_schema where name = 'vestibule_migrations'",
         Engine::Postgres(_) => "select 1 as there where to_regclass('vestibule_migrations') is not null",
     };
-    if database.list(Statement::new(exists)).await?.is_empty() {
+    Ok(!database.list(Statement::new(exists)).await?.is_empty())
+}
+
+/// Whether each of `migrations` is there as this binary knows it.
+pub(super) async fn current(database: &Database, migrations: &[Migration]) -> Result<bool, DbError> {
+    if !present(database).await? {
         return Ok(migrations.is_empty());
     }
     let mut found = Vec::new();

@@ -5,6 +5,7 @@
 //! nothing of it happened. Reads are [`Database::fetch`] (by key) and [`Database::list`].
 
 mod change;
+mod file;
 mod migrate;
 mod options;
 mod postgres;
@@ -13,6 +14,7 @@ mod sqlite;
 mod text;
 mod value;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +24,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 pub use change::{Applied, Change, DbError, Statement};
+pub use file::{file_companions, file_is_in_use, file_of, fold_file, prove_file};
 pub use migrate::{MIGRATIONS, Migration};
 pub use options::{Access, DatabaseOptions};
 pub use rows::{ROWS_AT_ONCE, in_chunks, many_rows};
@@ -128,6 +131,22 @@ impl Database {
     /// two adjacent versions run side by side.
     pub async fn migrations_current(&self) -> Result<bool, DbError> {
         migrate::current(self, MIGRATIONS).await
+    }
+
+    /// Copies the whole database, as it is at one moment, into a file that is there and empty; changes go on meanwhile.
+    /// Only where the database is a file.
+    pub async fn copy_into(&self, to: &Path) -> Result<(), DbError> {
+        match &self.0.engine {
+            Engine::Sqlite(sqlite) => sqlite.copy_into(to).await,
+            Engine::Postgres(_) => {
+                Err(DbError::Failed("a database on a server is copied by the server".into()))
+            }
+        }
+    }
+
+    /// Whether it has a schema of ours, of whichever version.
+    pub async fn has_schema(&self) -> Result<bool, DbError> {
+        migrate::present(self).await
     }
 
     /// Answers when the database does.

@@ -70,6 +70,9 @@ impl EventName {
             Self::StoreRolledBack => {
                 "A refresh token is ahead of its session's row: the database has lost what it had acknowledged."
             }
+            Self::StoreRestored => {
+                "The database was replaced by an older copy of itself: every session that was opened before has ended."
+            }
             Self::CustomerCreated => "A customer was made.",
             Self::CustomerUpdated => "A customer's data are other ones.",
             Self::CustomerStatusChanged => "A customer was suspended, resumed or closed.",
@@ -151,6 +154,10 @@ impl EventName {
                 ("generation", "Which of the session's refresh tokens came, counted from 1."),
                 ("current", "Which one the session's row has."),
                 ("rule", "The setting by which it was one too old, with its value."),
+            ],
+            Self::StoreRestored => &[
+                ("tenants", "Under the system tenant: how many tenants' sessions have ended."),
+                ("resets", "Under the system tenant: how many reset secrets are void."),
             ],
             Self::AuthnRefreshFail => &[("generation", "Which of the session's refresh tokens came.")],
             Self::CustomerCreated => {

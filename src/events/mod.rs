@@ -4,6 +4,7 @@
 //! will be sealed of it is only its salted digest, so that what remains stays verifiable.
 
 mod catalogue;
+pub mod deeds;
 pub mod locks;
 mod recorded;
 pub mod revocations;
@@ -66,12 +67,13 @@ pub enum EventName {
     MasterKeyRetired,
     StoreRolledBack,
     AuditEventsDeleted,
+    StoreRestored,
     RefusalsSummary,
 }
 
 impl EventName {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::AuthnLoginSuccess,
         Self::AuthnLoginFail,
         Self::AuthnLoginFailMax,
@@ -113,6 +115,7 @@ impl EventName {
         Self::MasterKeyRetired,
         Self::StoreRolledBack,
         Self::AuditEventsDeleted,
+        Self::StoreRestored,
         Self::RefusalsSummary,
     ];
 
@@ -167,6 +170,7 @@ impl EventName {
             Self::MasterKeyRetired => "master_key_retired",
             Self::StoreRolledBack => "store_rolled_back",
             Self::AuditEventsDeleted => "audit_events_deleted",
+            Self::StoreRestored => "store_restored",
             Self::RefusalsSummary => "input_refusals_summary",
         }
     }

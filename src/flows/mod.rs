@@ -65,6 +65,8 @@ mod signing_key;
 mod signing_keys;
 mod source_attempt;
 mod start_reset;
+mod store_contents;
+mod store_restored;
 mod summarise_refusals;
 mod tell_checkpoints;
 mod tenant_keys;
@@ -140,6 +142,8 @@ pub use signing_keys::{
     Begin, list_signing_keys, retire_replaced_signing_keys, retire_signing_key, rotate_signing_key,
 };
 pub use start_reset::{ResetStarted, reset_login, start_reset};
+pub use store_contents::{StoreContents, store_contents};
+pub use store_restored::{StoreRestored, deeds_since, store_restored};
 pub use summarise_refusals::summarise_refusals;
 pub use tell_checkpoints::tell_checkpoints;
 pub use tenant_keys::{create_tenant_key, list_tenant_keys, revoke_tenant_key};

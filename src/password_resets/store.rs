@@ -61,6 +61,17 @@ pub fn delete_of_customer(tenant: &TenantId, customer: &CustomerId) -> Statement
     .bind(customer)
 }
 
+/// A slice of those of a whole tenant; answers one row for each.
+#[must_use]
+pub fn delete_slice_of_all(tenant: &TenantId, slice: i64) -> Statement {
+    Statement::new(
+        "delete from password_resets where tenant_id = $1 and secret_digest in \
+         (select r.secret_digest from password_resets r where r.tenant_id = $1 limit $2) returning tenant_id",
+    )
+    .bind(tenant)
+    .bind(slice)
+}
+
 /// Deletes a slice of what is over, whose ever it is; answers one row for each.
 #[must_use]
 pub fn delete_expired(now: Timestamp, slice: i64) -> Statement {

@@ -51,11 +51,13 @@ pub enum EndReason {
     EndedByBackend,
     /// An operator of Vestibule ended it.
     EndedByOperator,
+    /// The database was replaced by an older copy of itself, which cannot know what has ended since.
+    StoreRestored,
 }
 
 impl EndReason {
     /// All of them, in the order of their docs.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Logout,
         Self::ExpiredIdle,
         Self::ExpiredAbsolute,
@@ -72,6 +74,7 @@ impl EndReason {
         Self::EndedByStaff,
         Self::EndedByBackend,
         Self::EndedByOperator,
+        Self::StoreRestored,
     ];
 
     /// The reason of this code.
@@ -100,6 +103,7 @@ impl EndReason {
             Self::EndedByStaff => "ended_by_staff",
             Self::EndedByBackend => "ended_by_backend",
             Self::EndedByOperator => "ended_by_operator",
+            Self::StoreRestored => "store_restored",
         }
     }
 
@@ -127,6 +131,9 @@ impl EndReason {
             Self::EndedByStaff => "One of the tenant's staff ended it.",
             Self::EndedByBackend => "A backend of the tenant's ended it.",
             Self::EndedByOperator => "An operator of Vestibule ended it.",
+            Self::StoreRestored => {
+                "The database was replaced by an older copy of itself, which cannot know what has ended since."
+            }
         }
     }
 }

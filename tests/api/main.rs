@@ -5,6 +5,7 @@
 mod addresses;
 mod architecture;
 mod audit;
+mod backups;
 mod budgets;
 mod commands;
 mod cors;

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod connection;
+pub(super) mod file;
 mod migrate;
 mod readers;
 mod writer;
@@ -99,6 +100,12 @@ impl Sqlite {
         self.readers.list(statement).await
     }
 
+    /// A copy of all that is durable now, of one moment.
+    pub(super) async fn copy_into(&self, to: &Path) -> Result<(), DbError> {
+        let (from, to, busy) = (self.path.clone(), to.to_owned(), self.wait_within);
+        blocking(move || file::copy(&from, &to, busy)).await
+    }
+
     pub(super) async fn migrate(&self, migrations: &'static [Migration]) -> Result<(), DbError> {
         let path = self.path.clone();
         // Another process may be migrating: it is waited for, unlike in a request.
@@ -167,7 +174,7 @@ fn log_of(path: &Path) -> PathBuf {
     PathBuf::from(log)
 }
 
-fn path_of(path: &str) -> Result<PathBuf, DbError> {
+pub(super) fn path_of(path: &str) -> Result<PathBuf, DbError> {
     // SQLite would take these for memory, a temporary file, or a URI with options of its own.
     if path.is_empty() || path.starts_with([':', '?']) || path.starts_with("file:") {
         return Err(DbError::Failed(

@@ -24,8 +24,12 @@ pub struct Installation {
 
 impl Installation {
     pub async fn new() -> Self {
+        Self::on(database().await)
+    }
+
+    /// The same on a database of the test's own.
+    pub fn on(database: TestDatabase) -> Self {
         let folder = Folder::new();
-        let database = database().await;
         write_password(&folder, PASSWORD);
         let said = Ended::of(&mut init(&folder, &database)).well();
         Self { folder, database, said }
