@@ -9,6 +9,7 @@ mod backups;
 mod budgets;
 mod commands;
 mod cors;
+mod crashes;
 mod credentials;
 mod db;
 mod devices;

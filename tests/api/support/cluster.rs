@@ -97,6 +97,38 @@ impl Cluster {
         self.pg_ctl(&["-l", log.to_str().unwrap(), "start"]);
     }
 
+    /// Kills the server with all its processes, as a power cut would; [`Cluster::resume`] starts it again.
+    pub fn crash(&self) {
+        // The first process first: it would start the others anew.
+        self.signal("KILL");
+    }
+
+    /// Stops all its processes where they stand, and closes nothing.
+    pub fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = fs::read_to_string(self.directory.join("postmaster.pid")).unwrap();
+        let first = pid.lines().next().unwrap().to_owned();
+        let all = [vec![first.clone()], children_of(&first)].concat();
+        for pid in &all {
+            // One that has ended meanwhile is no matter.
+            let _ = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid} 2>/dev/null")).status();
+        }
+        if name == "KILL" {
+            // Until they are gone it would not start again.
+            while all.iter().any(|pid| is_running(pid)) {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+        }
+    }
+
     fn pg_ctl(&self, arguments: &[&str]) {
         let mut command = unprivileged(&program("pg_ctl"));
         command.arg("-D").arg(&self.directory).args(["-s", "-w"]).args(arguments);
@@ -130,8 +162,36 @@ fn initialised() -> &'static Path {
     })
 }
 
+/// The processes that a process has started.
+fn children_of(parent: &str) -> Vec<String> {
+    let is_child = |pid: &String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(parent)
+    };
+    let entries = fs::read_dir("/proc").unwrap();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_child).collect()
+}
+
+/// Whether a process is there and not only waits to be buried.
+fn is_running(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// Whether PostgreSQL's programs are installed here, so that a cluster can be started.
+pub fn can_start() -> bool {
+    find_program("initdb").is_some()
+}
+
 /// PostgreSQL's program of that name, of the newest version that is installed.
 fn program(name: &str) -> PathBuf {
+    find_program(name).unwrap_or_else(|| {
+        panic!("no {name} below /usr/lib/postgresql: install postgresql, or set VESTIBULE_TEST_POSTGRES")
+    })
+}
+
+fn find_program(name: &str) -> Option<PathBuf> {
     let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -139,9 +199,7 @@ fn program(name: &str) -> PathBuf {
         .filter(|path| path.exists())
         .collect();
     versions.sort();
-    versions.pop().unwrap_or_else(|| {
-        panic!("no {name} below /usr/lib/postgresql: install postgresql, or set VESTIBULE_TEST_POSTGRES")
-    })
+    versions.pop()
 }
 
 /// A command that is not run by root, because PostgreSQL refuses that.

@@ -53,7 +53,7 @@ impl Folder {
 
     /// A command line of the program, with none of this process's settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        let mut command = Command::new(program());
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
             command.env_remove(name);
@@ -73,6 +73,11 @@ impl Folder {
         command.envs(settings.iter().copied());
         Server::start(command)
     }
+}
+
+/// The program under test: the one built with these tests, or for runs of hours a copy that no build replaces.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("VESTIBULE_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_vestibule").into())
 }
 
 /// How a command ended.
