@@ -26,6 +26,7 @@ mod login;
 mod oauth;
 mod operators;
 mod proxies;
+mod outages;
 mod races;
 mod rate_limits;
 mod refresh;

@@ -19,16 +19,22 @@ pub struct Proxy {
 struct Wire {
     mode: AtomicU8,
     lost: AtomicU64,
+    connections: AtomicU64,
 }
 
 impl Proxy {
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let wire = Arc::new(Wire { mode: AtomicU8::new(FORWARD), lost: AtomicU64::new(0) });
+        let wire = Arc::new(Wire {
+            mode: AtomicU8::new(FORWARD),
+            lost: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+        });
         let shared = Arc::clone(&wire);
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                shared.connections.fetch_add(1, Ordering::SeqCst);
                 if let Ok(server) = TcpStream::connect(("127.0.0.1", server)) {
                     connect(&client, &server, &shared);
                 }
@@ -54,6 +60,11 @@ impl Proxy {
     /// From now on everything is forwarded again.
     pub fn forward(&self) {
         self.wire.mode.store(FORWARD, Ordering::SeqCst);
+    }
+
+    /// How many connections have been made.
+    pub fn connections(&self) -> u64 {
+        self.wire.connections.load(Ordering::SeqCst)
     }
 
     /// How many answers have been lost.
