@@ -2,6 +2,8 @@
 //!
 //! `scripts/prove-sessions` runs these at length (`VESTIBULE_RACES=long`); beside all other tests they are bounded.
 
+mod departures;
+mod history;
 mod kills;
 mod logout;
 mod phones;
