@@ -331,14 +331,31 @@ pub fn erase_some(tenant: &TenantId, user: &UserId, now: Timestamp, limit: i64) 
     .bind(limit)
 }
 
-/// A row if any session that has not ended is refreshed under this master key. Looks through all sessions: for keys that
-/// are missing only.
+/// A row if any live session is refreshed under this master key. Looks through all sessions: for keys that are missing
+/// only.
 #[must_use]
 pub fn find_any_under(master_key_id: &str, now: Timestamp) -> Statement {
-    Statement::new(
-        "select id from sessions where refresh_key_id = $1 and ended_at is null and idle_expires_at > $2 \
-         and expires_at > $2 limit 1",
-    )
+    Statement::new(concat!(
+        "select s.id from ",
+        sessions_and_owners!(),
+        " where s.refresh_key_id = $1 and ",
+        session_lives!("$2"),
+        " limit 1"
+    ))
+    .bind(master_key_id)
+    .bind(now)
+}
+
+/// How many live sessions are refreshed under this master key, and when the last of them ends at the latest. Looks through
+/// all sessions: for an operator who asks.
+#[must_use]
+pub fn count_under(master_key_id: &str, now: Timestamp) -> Statement {
+    Statement::new(concat!(
+        "select count(*) as number, max(s.expires_at) as until from ",
+        sessions_and_owners!(),
+        " where s.refresh_key_id = $1 and ",
+        session_lives!("$2")
+    ))
     .bind(master_key_id)
     .bind(now)
 }

@@ -89,6 +89,9 @@ fn R048_a_store_function_takes_a_tenant() {
         ("tenants", "find_deleted", "which tenants are to be emptied"),
         ("signing_keys", "find_one_for_each_master_key", "whether the master key file is this database's"),
         ("sessions", "find_any_under", "whether the master key file is this database's"),
+        ("sessions", "count_under", "what needs a line of the master key file"),
+        ("signing_keys", "find_sealed_otherwise", "everybody's are sealed anew"),
+        ("signing_keys", "count_sealed", "what needs a line of the master key file"),
         ("signing_keys", "find_replaced", "whose keys are to be retired"),
         ("sessions", "find_due", "whose operations are to go on"),
         ("operators", "find_by_token", "an operator is no tenant's"),
@@ -105,6 +108,11 @@ fn R048_a_store_function_takes_a_tenant() {
         ("installation", "find_any_tenant", "the database's own: is there any?"),
         ("installation", "remember_refresh_key", "the database's own"),
         ("installation", "find_refresh_keys", "the database's own"),
+        ("installation", "find_name_key", "the database's own"),
+        ("installation", "keep_name_key", "the database's own"),
+        ("installation", "find_sealed_otherwise", "the database's own"),
+        ("installation", "count_sealed", "the database's own"),
+        ("installation", "reseal", "the database's own"),
     ];
     let mut needed = BTreeSet::new();
     let mut seen = 0;

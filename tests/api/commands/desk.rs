@@ -78,7 +78,7 @@ pub async fn look(server: &Server, tenant: &str, login: &Value) -> u16 {
 }
 
 /// Every command of an operator, as its help is asked for.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &["operator", "create"],
     &["operator", "list"],
     &["operator", "revoke"],
@@ -94,6 +94,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["keys", "create"],
     &["keys", "list"],
     &["keys", "revoke"],
+    &["keys", "rotate-master"],
+    &["keys", "list-master"],
+    &["keys", "retire-master"],
     &["signing-keys", "list"],
     &["signing-keys", "rotate"],
     &["signing-keys", "retire"],
@@ -101,7 +104,7 @@ const COMMANDS: [&[&str]; 19] = [
 ];
 
 /// One call of each command that opens a database.
-const CALLS: [&[&str]; 17] = [
+const CALLS: [&[&str]; 20] = [
     &["operator", "create", "Olga"],
     &["operator", "list"],
     &["operator", "revoke", "6c1f7a7e-52c3-4d0b-8f5a-9a3be1c2d0a1"],
@@ -116,6 +119,9 @@ const CALLS: [&[&str]; 17] = [
     &["keys", "create", "acme", "--purpose", "login"],
     &["keys", "list", "acme"],
     &["keys", "revoke", "acme", "8a4f0d7e-52c3-4d0b-8f5a-9a3be1c2d0b1"],
+    &["keys", "rotate-master"],
+    &["keys", "list-master"],
+    &["keys", "retire-master", "1f0c9a7e"],
     &["signing-keys", "list", "acme"],
     &["signing-keys", "rotate", "acme"],
     &["signing-keys", "retire", "acme", "kid"],
@@ -124,7 +130,7 @@ const CALLS: [&[&str]; 17] = [
 #[test]
 fn the_help_of_every_command_has_an_example_of_it() {
     let folder = Folder::new();
-    for command in &COMMANDS[..18] {
+    for command in &COMMANDS[..21] {
         let help = folder.run(&[*command, &["--help"]].concat()).well();
         let example = format!("\n  vestibule {}", command.join(" "));
         assert!(help.contains("Example") && help.contains(&example), "{help}");

@@ -4,6 +4,7 @@ mod demo;
 mod desk;
 pub mod init;
 mod keys;
+mod master_keys;
 mod operators;
 mod serve;
 mod signing_keys;

@@ -32,25 +32,25 @@ pub fn tell(figures: std::fmt::Arguments<'_>) {
 }
 
 /// The server processes on an installation's database: two on PostgreSQL.
-fn nodes(made: &Installation) -> Vec<Server> {
+pub fn nodes(made: &Installation) -> Vec<Server> {
     (0..if on_postgres() { 2 } else { 1 }).map(|_| made.folder.serve(&[])).collect()
 }
 
 /// A session of the installation's administrator, as an app on one device holds it.
 #[derive(Clone, Debug)]
-struct Held {
+pub struct Held {
     http: reqwest::Client,
     device: String,
     session: String,
     access: String,
-    refresh: String,
+    pub refresh: String,
 }
 
 /// What came back of a refresh; `None`: nothing did.
-type Refreshed = Option<(u16, Value)>;
+pub type Refreshed = Option<(u16, Value)>;
 
 impl Held {
-    async fn open(base: &str, made: &Installation, device: &str) -> Self {
+    pub async fn open(base: &str, made: &Installation, device: &str) -> Self {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let url = format!("{base}{}/users/{NIL}/sessions", prefix(Family::Admin, NIL));
         let request = http.post(url).header("x-tenant-id", "acme").header("deviceid", device);
@@ -68,7 +68,7 @@ impl Held {
     }
 
     /// Refreshes with a token, which may be any.
-    async fn refresh_with(&self, base: &str, token: &str) -> Refreshed {
+    pub async fn refresh_with(&self, base: &str, token: &str) -> Refreshed {
         let request = self.http.put(format!("{base}{}", self.path()));
         let request = request.header("x-tenant-id", "acme").header("deviceid", &self.device);
         let answer = request.json(&json!({ "refreshToken": token })).send().await.ok()?;
@@ -77,7 +77,7 @@ impl Held {
     }
 
     /// Refreshes with the current token, and keeps what comes.
-    async fn refresh(&mut self, base: &str) -> Refreshed {
+    pub async fn refresh(&mut self, base: &str) -> Refreshed {
         let (status, body) = self.refresh_with(base, &self.refresh).await?;
         if status == 200 {
             let text = |name: &str| body["data"][name].as_str().unwrap().to_owned();
@@ -87,7 +87,7 @@ impl Held {
     }
 
     /// How a look at the session with its access token is answered.
-    async fn look(&self, base: &str) -> u16 {
+    pub async fn look(&self, base: &str) -> u16 {
         let request = self.http.get(format!("{base}{}", self.path())).header("x-tenant-id", "acme");
         request.bearer_auth(&self.access).send().await.unwrap().status().as_u16()
     }
