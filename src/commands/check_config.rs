@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::bail;
 
 use super::Global;
-use super::start::{breached_passwords, check_database, runtime};
+use super::start::{breached_passwords, check_database, peppers, runtime};
 use crate::config::{Config, Source};
 use crate::listeners::Tls;
 use crate::secrets::MasterKeys;
@@ -50,6 +50,7 @@ fn problems(config: &Config) -> (Option<MasterKeys>, Vec<String>) {
     let master = master.and_then(|path| MasterKeys::load(path).map_err(|error| format!("{error:#}")));
     let master = master.map_err(|problem| problems.push(problem)).ok();
     problems.extend(Tls::load(config).err().map(|error| format!("{error:#}")));
+    problems.extend(peppers(config).err().map(|error| format!("{error:#}")));
     problems.extend(breached_passwords(config).err().map(|error| format!("{error:#}")));
     (master, problems)
 }

@@ -289,7 +289,7 @@ async fn furnish(db: &Database, master: &MasterKeys, config: &Config) -> anyhow:
         db.fetch(installation::store::find_any_tenant()).await?.is_empty(),
         "the database in --data has tenants and is not a demo's; choose another folder"
     );
-    let hash = hash_blocking(&password_options(config), &SecretString::from(PASSWORD))?;
+    let hash = hash_blocking(&password_options(config)?, &SecretString::from(PASSWORD))?;
     let login_key =
         NewTenantKey::brought_along(KeyPurpose::Login, TENANT_KEY.to_owned(), TENANT_SECRET.to_owned());
     let people: Vec<Furnished> =

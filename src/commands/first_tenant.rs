@@ -24,6 +24,7 @@ use crate::passwords::hash_blocking;
 use crate::secrets::MasterKeys;
 use crate::tenants::store::insert_origin;
 use crate::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings, slug};
+use crate::users::peppers::remember_peppers;
 use crate::users::store::NewUser;
 use crate::users::{LoginName, UserKind};
 
@@ -179,7 +180,9 @@ impl Planned {
         master: &MasterKeys,
     ) -> anyhow::Result<Made> {
         let public_url = config.public_url()?.clone();
-        let hash = hash_blocking(&password_options(config), &self.password)?;
+        let options = password_options(config)?;
+        remember_peppers(db, &options.peppers, Clock::system().now()).await?;
+        let hash = hash_blocking(&options, &self.password)?;
         let keys = [NewTenantKey::random(KeyPurpose::Login), NewTenantKey::random(KeyPurpose::Backend)];
         let (tenant, house, user) = (TenantId::random(), CustomerId::random(), UserId::random());
         let roles = ["ADMIN".to_owned()];

@@ -15,14 +15,14 @@ use crate::events::sealing;
 use crate::flows::summarise_refusals;
 use crate::listeners::{Listeners, StopRequests};
 use crate::password_rules::BreachedPasswords;
-use crate::passwords::{Cost, Floor, Implementation, Options, Passwords};
+use crate::passwords::{Cost, Floor, Implementation, Options, Passwords, Peppers};
 use crate::request_limits::RequestLimits;
 use crate::revocation_watch::{RevocationWatch, WatchOptions};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
 use crate::source_limits::Gates;
 use crate::telemetry::Metrics;
-use crate::{installation, server, sessions, telemetry, upkeep};
+use crate::{installation, server, sessions, telemetry, upkeep, users};
 
 /// A runtime for a command.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -39,7 +39,10 @@ pub(super) async fn open_database(config: &Config, access: Access) -> anyhow::Re
 /// schema, the demo's, and one that the master key does not open.
 pub(super) async fn check_database(config: &Config, master: Option<&MasterKeys>) -> anyhow::Result<()> {
     let db = open_database(config, Access::Look).await?;
-    let checked = check_opened(&db, master).await;
+    let mut checked = check_opened(&db, master).await;
+    if checked.is_ok() {
+        checked = check_peppers(&db, config).await;
+    }
     db.close().await;
     checked
 }
@@ -54,6 +57,12 @@ async fn check_opened(db: &Database, master: Option<&MasterKeys>) -> anyhow::Res
         Some(master) => check_master(db, master).await,
         None => Ok(()),
     }
+}
+
+/// Refuses a pepper file without a line that passwords are stored under.
+async fn check_peppers(db: &Database, config: &Config) -> anyhow::Result<()> {
+    let checked = users::peppers::check_peppers(db, &peppers(config)?).await;
+    checked.map_err(|error| anyhow!("pepper_file: {error:#}"))
 }
 
 /// Refuses the demo's database.
@@ -79,8 +88,8 @@ pub(super) async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::
 }
 
 /// How passwords are hashed, by the configuration.
-pub(super) fn password_options(config: &Config) -> Options {
-    Options {
+pub(super) fn password_options(config: &Config) -> anyhow::Result<Options> {
+    Ok(Options {
         threads: config.hash_threads,
         deadline: config.hash_deadline(),
         cost: Cost {
@@ -93,7 +102,13 @@ pub(super) fn password_options(config: &Config) -> Options {
             Argon2Implementation::Argon2Rust => Implementation::Argon2Rust,
             Argon2Implementation::Argon2 => Implementation::RustCrypto,
         },
-    }
+        peppers: peppers(config)?,
+    })
+}
+
+/// The lines of the pepper file; none where there is to be no pepper.
+pub(super) fn peppers(config: &Config) -> anyhow::Result<Peppers> {
+    config.pepper_file.as_deref().map_or(Ok(Peppers::default()), Peppers::load)
 }
 
 /// The file of breached passwords, if there is to be one: proved to be readable and sorted.
@@ -116,7 +131,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         db,
         clock: Clock::system(),
         master,
-        passwords: Passwords::start(password_options(config))?,
+        passwords: Passwords::start(password_options(config)?)?,
         breached_passwords: breached_passwords(config)?,
         signing_keys: SigningKeys::default(),
         options: AppOptions {
@@ -150,6 +165,7 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     sessions::keys::remember_master(&app.db, &app.master, app.clock.now()).await?;
     installation::share_name_key(&app.db, &app.master).await?;
+    users::peppers::remember_peppers(&app.db, app.passwords.peppers(), app.clock.now()).await?;
     let app = Arc::new(app);
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
     let routers = (server::public_router(&app), server::operator_router(&app, metrics));

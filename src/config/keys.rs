@@ -26,10 +26,11 @@ const fn key(name: &'static str, kind: Kind, default: &'static str) -> Key {
 }
 
 /// Every key there is.
-pub const KEYS: [Key; 27] = [
+pub const KEYS: [Key; 28] = [
     Key { name: "database_url", kind: Kind::Text, default: "", secret: true },
     key("public_url", Kind::Text, ""),
     key("master_key_file", Kind::Text, ""),
+    key("pepper_file", Kind::Text, ""),
     key("listen", Kind::Text, "127.0.0.1:8080"),
     key("operator_listen", Kind::Text, "127.0.0.1:8081"),
     key("tls_certificate_file", Kind::Text, ""),

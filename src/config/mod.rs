@@ -29,6 +29,8 @@ pub struct Config {
     pub public_url: Option<Origin>,
     /// `None` only where the command at hand does not need it; see [`Config::master_key_file`].
     pub master_key_file: Option<PathBuf>,
+    /// Lines as the master key file's; passwords are put through the first before they are hashed.
+    pub pepper_file: Option<PathBuf>,
     pub listen: SocketAddr,
     pub operator_listen: SocketAddr,
     /// Set exactly when [`Config::tls_key_file`] is.
@@ -126,6 +128,7 @@ impl Config {
             database_url: database_url.unwrap_or_default(),
             public_url: reader.optional("public_url", values::text_of),
             master_key_file: reader.optional("master_key_file", values::path),
+            pepper_file: reader.optional("pepper_file", values::path),
             listen: reader.value("listen", values::address),
             operator_listen: reader.value("operator_listen", values::address),
             tls_certificate_file: reader.optional("tls_certificate_file", values::path),

@@ -9,8 +9,17 @@ use crate::customers::moved::MovedCustomer;
 use crate::db::Database;
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::TenantId;
+use crate::passwords::PasswordHash;
 use crate::users::moved::DepartingUser;
 use crate::users::moved::store::{PAGE, count, list};
+
+/// What was written.
+#[derive(Debug, Default)]
+pub struct Exported {
+    pub users: u64,
+    /// Whose hashes are of use only where the pepper file has its line.
+    pub peppered: u64,
+}
 
 /// Writes all users who are there when their page is read; how many they were. The event is durable before the first
 /// of them is written.
@@ -19,19 +28,21 @@ pub async fn export_users(
     tenant: &TenantId,
     out: &mut dyn Write,
     now: Timestamp,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<Exported> {
     let rows = db.list(count(tenant)).await?;
     let details = json!({ "users": rows.first().map(|row| row.int("users")).transpose()? });
     let event = Event { details, ..Event::new(EventName::UsersExported, Actor::Operator(None)) };
     db.apply(events::store::insert(tenant, &event, now)).await?;
-    let (mut after, mut written) = (String::new(), 0);
+    let (mut after, mut written) = (String::new(), Exported::default());
     loop {
         let page = db.list(list(tenant, &after)).await?;
         for row in &page {
             let user = DepartingUser::from_row(row)?;
             user.record.id.as_str().clone_into(&mut after);
             writeln!(out, "{}", entry(&user))?;
-            written += 1;
+            written.users += 1;
+            let hash = user.password_hash.as_deref().and_then(|text| PasswordHash::parse(text).ok());
+            written.peppered += u64::from(hash.is_some_and(|hash| hash.pepper().is_some()));
         }
         if page.len() < PAGE {
             out.flush()?;

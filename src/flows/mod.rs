@@ -98,7 +98,7 @@ pub use end_session::{Ended, Ending, end_session};
 pub use end_sessions::{end_tenant_sessions, end_user_sessions};
 pub use erase::{erase_customer, erase_user};
 pub use export_events::export_events;
-pub use export_users::export_users;
+pub use export_users::{Exported, export_users};
 pub use find_session::find_session;
 pub use find_sessions::{FoundSession, find_sessions, get_user_session};
 pub use finish_erasures::{Erasures, finish_erasures};

@@ -10,7 +10,7 @@ use crate::customers::{Category, CustomerDetails, CustomerKind, CustomerStatus, 
 use crate::error::FieldError;
 use crate::ids::{CustomerId, UserId};
 use crate::password_rules::{self, BreachedPasswords, KnownWords};
-use crate::passwords::{Cost, PasswordHash, floor_for, imports};
+use crate::passwords::{Cost, PasswordHash, Peppers, floor_for, imports};
 use crate::users::moved::MovedUser;
 use crate::users::store::NewUser;
 use crate::users::{
@@ -37,6 +37,8 @@ pub struct Premises {
     pub tenant_name: String,
     /// What a hash of ours costs.
     pub hash_cost: Cost,
+    /// The lines of the pepper file: a hash under another one would match nobody.
+    pub peppers: Peppers,
     /// The tenant's, in code points.
     pub password_min_length: usize,
     /// The operator's file, if there is one.
@@ -345,6 +347,13 @@ fn read_credential(
         let Some(hash) = fields.check("passwordHash", hash.map_err(|problem| format!("is {problem}"))) else {
             return Credential::None;
         };
+        if hash.pepper().is_some_and(|line| !premises.peppers.has(line)) {
+            fields.wrong(
+                "passwordHash",
+                "was made under a line that the pepper_file does not have; add it there",
+            );
+            return Credential::None;
+        }
         return match fields.check(
             "passwordHash",
             floor_for(&hash, premises.hash_cost).map_err(|_| "cannot be computed here"),

@@ -37,6 +37,20 @@ pub fn find_refresh_keys() -> Statement {
     )
 }
 
+/// Remembers that passwords may be stored under this line of the pepper file.
+#[must_use]
+pub fn remember_pepper(id: &str, now: Timestamp) -> Statement {
+    Statement::new("insert into installation (name, value) values ($1, $2) on conflict do nothing")
+        .bind(format!("pepper/{id}"))
+        .bind(now.to_string())
+}
+
+/// The ids of all lines of the pepper file that were ever remembered.
+#[must_use]
+pub fn find_peppers() -> Statement {
+    Statement::new("select substr(name, 8) as id from installation where name like 'pepper/%' order by name")
+}
+
 /// The key for names, sealed.
 #[must_use]
 pub fn find_name_key() -> Statement {

@@ -13,6 +13,7 @@ mod cost;
 mod failure_floor;
 mod foreign;
 pub mod imports;
+mod pepper;
 mod presence;
 mod scheduler;
 mod schemes;
@@ -34,6 +35,7 @@ use unicode_normalization::UnicodeNormalization;
 pub use argon2id::Implementation;
 pub use cost::{Cost, Floor, MAX_LANES, MAX_MEMORY_KIB, MAX_PASSES};
 pub use failure_floor::floor_for;
+pub use pepper::Peppers;
 pub use presence::{Presence, PresenceGuard};
 pub use scheduler::Ticket;
 pub use schemes::{InvalidHash, PasswordHash};
@@ -50,7 +52,7 @@ pub const MAX_PASSWORD_BYTES: usize = 1024;
 const FOREIGN_AT_FIRST: Duration = Duration::from_millis(250);
 
 /// How passwords are hashed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Hash threads; by default as many as cores.
     pub threads: usize,
@@ -62,6 +64,8 @@ pub struct Options {
     pub floor: Floor,
     /// Which crate computes the hashes.
     pub implementation: Implementation,
+    /// What passwords are put through before; by default nothing.
+    pub peppers: Peppers,
 }
 
 impl Default for Options {
@@ -72,6 +76,7 @@ impl Default for Options {
             cost: Cost::DEFAULT,
             floor: Floor::Owasp,
             implementation: Implementation::default(),
+            peppers: Peppers::default(),
         }
     }
 }
@@ -148,7 +153,7 @@ impl Passwords {
         options: Options,
         begun: impl Fn(&Job) + Send + Sync + 'static,
     ) -> anyhow::Result<Self> {
-        let Options { threads, deadline, cost, floor, implementation } = options;
+        let Options { threads, deadline, cost, floor, implementation, peppers } = options;
         cost.check(floor)?;
         anyhow::ensure!((1..=1024).contains(&threads), "hash threads must be 1 to 1,024, not {threads}");
         anyhow::ensure!(!deadline.is_zero(), "the deadline of a password hash must be more than nothing");
@@ -165,7 +170,7 @@ impl Passwords {
             // The first one touches the memory for the first time: the second is the measure.
             for _ in 0..2 {
                 let started = Instant::now();
-                worker::hash(engine, cost, &SecretString::from("measured"))?;
+                worker::hash(engine, cost, &peppers, &SecretString::from("measured"))?;
                 measured = started.elapsed();
             }
             // Until somebody logs in, nobody needs it: an idle process stays small.
@@ -180,7 +185,8 @@ impl Passwords {
             queue: Queue::new(u32::try_from(threads)?, deadline, cost.memory_kib, measured),
             foreign: Queue::new(1, deadline, MAX_MEMORY_KIB, FOREIGN_AT_FIRST),
             cost,
-            dummy: worker::random(cost)?,
+            dummy: worker::random(cost, &peppers)?,
+            peppers,
             evaluations: AtomicU64::new(0),
             begun: Box::new(begun),
         });
@@ -238,6 +244,12 @@ impl Passwords {
             Answer::Hash(hash) => Ok(hash),
             Answer::Verdict(_) => Err(NotHashed::Failed),
         }
+    }
+
+    /// The lines of the pepper file that it uses.
+    #[must_use]
+    pub fn peppers(&self) -> &Peppers {
+        &self.0.shared.peppers
     }
 
     /// How many evaluations have begun, for the tests that count them (R002).
@@ -303,7 +315,7 @@ pub fn hash_blocking(options: &Options, password: &SecretString) -> anyhow::Resu
     refuse_too_long(password)?;
     self_test::run(options.implementation, options.cost)?;
     let mut engine = Engine::new(options.implementation, options.cost)?;
-    worker::hash(&mut engine, options.cost, password)
+    worker::hash(&mut engine, options.cost, &options.peppers, password)
 }
 
 /// The one thing that is done to a password: NFC, as NIST SP 800-63B-4 has it. No trimming, no folding of case.

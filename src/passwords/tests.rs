@@ -17,6 +17,7 @@ pub(super) fn options() -> Options {
         cost: TINY,
         floor: Floor::TestsOnly,
         implementation: Implementation::Argon2Rust,
+        peppers: Peppers::default(),
     }
 }
 
@@ -193,11 +194,12 @@ async fn R002_the_dummys_own_hash_never_matches() {
         queue: passwords.0.shared.queue.clone(),
         foreign: passwords.0.shared.foreign.clone(),
         cost: TINY,
-        dummy: worker::random(TINY).expect("random"),
+        peppers: Peppers::default(),
+        dummy: worker::random(TINY, &Peppers::default()).expect("random"),
         evaluations: AtomicU64::new(0),
         begun: Box::new(|_| ()),
     };
-    let hash = worker::hash(&mut engine, TINY, &secret("known")).expect("hashed");
+    let hash = worker::hash(&mut engine, TINY, &Peppers::default(), &secret("known")).expect("hashed");
     let Scheme::Argon2id(known) = hash.scheme() else { panic!("not what new hashes are") };
     shared.dummy = known.clone();
     let of = |stored| worker::verify(&shared, &mut engine, &secret("known"), stored).expect("a verdict");
@@ -310,7 +312,7 @@ async fn closing_refuses_what_waits_completes_what_runs_and_ends_the_threads() {
 #[test]
 fn R034_a_weak_or_boundless_cost_does_not_start() {
     let weak = Options { floor: Floor::Owasp, ..options() };
-    assert!(Passwords::start(weak).is_err());
+    assert!(Passwords::start(weak.clone()).is_err());
     assert!(hash_blocking(&weak, &secret("x")).is_err());
     let boundless = Cost { memory_kib: 65_537, passes: 1, lanes: 1 };
     assert!(Passwords::start(Options { cost: boundless, ..options() }).is_err());

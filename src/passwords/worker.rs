@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::argon2id::{Engine, Inputs, Variant};
 use super::cost::Cost;
+use super::pepper::Peppers;
 use super::scheduler::{Answer, Job, Outcome, Queue, Work};
 use super::schemes::{Argon2id, MAX_TAG_BYTES, PasswordHash, SALT_BYTES, Scheme, TAG_BYTES};
 use super::{NotHashed, Verdict, foreign, normalise};
@@ -25,6 +27,8 @@ pub(super) struct Shared {
     pub(super) foreign: Arc<Queue>,
     /// What new hashes cost.
     pub(super) cost: Cost,
+    /// What passwords are put through before.
+    pub(super) peppers: Peppers,
     /// Verified for whoever has no hash, at the same cost (R002).
     pub(super) dummy: Argon2id,
     pub(super) evaluations: AtomicU64,
@@ -75,9 +79,9 @@ fn answer(shared: &Shared, engine: &mut Engine, work: &Work) -> Outcome {
         Work::Verify { password, stored } => {
             verify(shared, engine, password, stored.as_ref()).map(Answer::Verdict)
         }
-        Work::Hash { password } => {
-            hash(engine, shared.cost, password).map(Answer::Hash).map_err(|error| failed(&error))
-        }
+        Work::Hash { password } => hash(engine, shared.cost, &shared.peppers, password)
+            .map(Answer::Hash)
+            .map_err(|error| failed(&error)),
     }
 }
 
@@ -98,39 +102,51 @@ pub(super) fn verify(
     };
     let mut buffer = Zeroizing::new([0; MAX_TAG_BYTES as usize]);
     let tag = buffer.get_mut(..argon2id.tag.len()).ok_or(NotHashed::Failed)?;
-    evaluate(engine, argon2id.cost, password, &argon2id.salt, tag).map_err(|error| failed(&error))?;
+    evaluate(engine, argon2id, &shared.peppers, password, tag).map_err(|error| failed(&error))?;
     let is_equal = bool::from(argon2id.tag.ct_eq(tag));
     let matches = is_equal & stored.is_some();
-    Ok(Verdict { matches, needs_rehash: matches && argon2id.differs_from(shared.cost) })
+    Ok(Verdict {
+        matches,
+        needs_rehash: matches && argon2id.differs_from(shared.cost, shared.peppers.current()),
+    })
 }
 
 /// A new hash, with a salt of its own.
-pub(super) fn hash(engine: &mut Engine, cost: Cost, password: &SecretString) -> anyhow::Result<PasswordHash> {
-    let mut argon2id = random(cost)?;
-    evaluate(engine, cost, password, &argon2id.salt, &mut argon2id.tag)?;
-    Ok(argon2id.into())
+pub(super) fn hash(
+    engine: &mut Engine,
+    cost: Cost,
+    peppers: &Peppers,
+    password: &SecretString,
+) -> anyhow::Result<PasswordHash> {
+    let argon2id = random(cost, peppers)?;
+    let mut tag = vec![0; TAG_BYTES];
+    evaluate(engine, &argon2id, peppers, password, &mut tag)?;
+    Ok(Argon2id { tag, ..argon2id }.into())
 }
 
 /// A salt, and a tag that no password is known to have.
-pub(super) fn random(cost: Cost) -> anyhow::Result<Argon2id> {
+pub(super) fn random(cost: Cost, peppers: &Peppers) -> anyhow::Result<Argon2id> {
     let (mut salt, mut tag) = (vec![0; SALT_BYTES], vec![0; TAG_BYTES]);
     for bytes in [&mut salt, &mut tag] {
         aws_lc_rs::rand::fill(bytes).map_err(|_| anyhow::anyhow!("no random bytes"))?;
     }
-    Ok(Argon2id { cost, salt, tag })
+    Ok(Argon2id { cost, pepper: peppers.current().map(str::to_owned), salt, tag })
 }
 
 pub(super) fn evaluate(
     engine: &mut Engine,
-    cost: Cost,
+    argon2id: &Argon2id,
+    peppers: &Peppers,
     password: &SecretString,
-    salt: &[u8],
     tag: &mut [u8],
 ) -> anyhow::Result<()> {
+    let Argon2id { cost, pepper, salt, .. } = argon2id;
     // Here and nowhere else, so that no caller can forget it at either end.
     let password = normalise(password.expose_secret());
-    let password = password.expose_secret().as_bytes();
-    Ok(engine.tag(Inputs { variant: Variant::ARGON2ID, cost, password, salt, key: &[], data: &[] }, tag)?)
+    let password = peppers.season(pepper.as_deref(), password.expose_secret().as_bytes());
+    let password = &password.context("its line of the pepper file is not there")?;
+    let inputs = Inputs { variant: Variant::ARGON2ID, cost: *cost, password, salt, key: &[], data: &[] };
+    Ok(engine.tag(inputs, tag)?)
 }
 
 fn failed(error: &dyn std::fmt::Display) -> NotHashed {

@@ -4,6 +4,7 @@ pub mod directory;
 mod metadata;
 pub mod moved;
 mod name;
+pub mod peppers;
 mod phone;
 mod roles;
 pub mod store;

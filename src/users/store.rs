@@ -201,6 +201,14 @@ pub fn replace_hash(tenant: &TenantId, user: &UserId, old: &PasswordHash, new: &
     .bind(new.is_imported())
 }
 
+/// A row if any stored hash was made under this line of the pepper file. Looks through all users: for lines that are
+/// missing only.
+#[must_use]
+pub fn find_any_peppered(pepper: &str) -> Statement {
+    Statement::new("select id from users where password_hash like $1 limit 1")
+        .bind(format!("$argon2id$%,keyid={pepper}$%"))
+}
+
 /// Takes the user's row for a change that is good only while it is as it was read. Refused ("user revision") when
 /// somebody has changed it meanwhile.
 #[must_use]

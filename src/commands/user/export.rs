@@ -14,7 +14,7 @@ use crate::commands::Global;
 use crate::commands::files::sync_folder;
 use crate::commands::start::runtime;
 use crate::config::Config;
-use crate::flows::{Destination, export_users};
+use crate::flows::{Destination, Exported, export_users};
 use crate::listeners::stop_signals;
 
 const EXAMPLES: &str = "\
@@ -23,6 +23,7 @@ Examples:
   vestibule user export --tenant acme | gpg --encrypt --recipient ops@acme.test > acme-users.jsonl.gpg
 
 The file has everything an import reads, the hashes of the passwords among it: keep it as you keep the database.
+Hashes that were made with a pepper are of use only where the pepper_file has its line.
 Users who were erased are not in it.";
 
 /// What `user export` takes.
@@ -56,12 +57,19 @@ pub(super) fn run(export: &Export, global: &Global, out: &mut dyn Write) -> anyh
         draft.keep()?;
         Ok(written)
     })?;
-    writeln!(out, "Wrote {written} users to {}.", path.display())?;
+    writeln!(out, "Wrote {} users to {}.", written.users, path.display())?;
+    if written.peppered > 0 {
+        writeln!(
+            out,
+            "The password hashes of {} of them have a pepper: they are of use only where the pepper_file has its line.",
+            written.peppered
+        )?;
+    }
     Ok(())
 }
 
 /// Writes the users; how many they were.
-async fn write(export: &Export, config: &Config, out: &mut dyn Write) -> anyhow::Result<u64> {
+async fn write(export: &Export, config: &Config, out: &mut dyn Write) -> anyhow::Result<Exported> {
     let db = open(config).await?;
     let Destination { tenant, .. } = destination(&db, &export.tenant).await?;
     let written = export_users(&db, &tenant.id, out, Clock::system().now()).await?;

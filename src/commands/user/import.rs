@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::flows::{BATCH, Destination, UserImport};
 use crate::imports::{Arrival, Line, Premises, Progress};
 use crate::passwords::Options;
+use crate::users::peppers::remember_peppers;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,7 +104,9 @@ impl Import {
         let Destination { tenant, house, name } = destination(&db, &self.tenant).await?;
         let clock = Clock::system();
         // A whole batch waits in the queue, and nobody for it.
-        let hashing = Options { deadline: HASH_DEADLINE, ..password_options(config) };
+        let hashing = Options { deadline: HASH_DEADLINE, ..password_options(config)? };
+        let (hash_cost, peppers) = (hashing.cost, hashing.peppers.clone());
+        remember_peppers(&db, &peppers, clock.now()).await?;
         let mut users =
             UserImport::begin(&db, &tenant.id, digest.clone(), self.dry_run, hashing, clock.now()).await?;
         let before = *users.progress();
@@ -115,7 +118,8 @@ impl Import {
                 house,
                 tenant_slug: tenant.slug,
                 tenant_name: name,
-                hash_cost: hashing.cost,
+                hash_cost,
+                peppers,
                 password_min_length: tenant.settings.password_min_length,
                 breached: breached_passwords(config)?,
             };

@@ -258,7 +258,7 @@ impl UserImport {
             return Ok(());
         }
         if self.passwords.is_none() {
-            self.passwords = Some(Passwords::start(self.hashing)?);
+            self.passwords = Some(Passwords::start(self.hashing.clone())?);
         }
         let passwords = self.passwords.as_ref().context("just started")?;
         let tenant = self.tenant.as_str();

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use super::argon2id::{Kind, Variant, Version};
 use super::schemes::{
     Digest, InvalidHash, PasswordHash, Scheme, argon2_scheme, bcrypt_scheme, decimal, parts, pbkdf2_scheme,
-    scrypt_scheme,
+    scrypt_scheme, seasoned, take_pepper,
 };
 
 /// Longer than any that is within the bounds.
@@ -98,8 +98,10 @@ fn argon2(kind: Kind, fields: &[&str]) -> Result<Scheme, InvalidHash> {
         _ => return Err(InvalidHash::UnknownScheme),
     };
     let [cost, salt, tag] = parts(fields.iter().copied())?;
+    // Ours alone, from an installation with the same pepper.
+    let (cost, pepper) = take_pepper(cost)?;
     let cost = parameters(cost, ["m", "t", "p"])?;
-    argon2_scheme(Variant { kind, version }, cost, from_base64(salt)?, from_base64(tag)?)
+    seasoned(argon2_scheme(Variant { kind, version }, cost, from_base64(salt)?, from_base64(tag)?)?, pepper)
 }
 
 /// passlib calls the oldest by the bare name.

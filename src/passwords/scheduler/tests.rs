@@ -27,7 +27,7 @@ fn work() -> Work {
 
 fn large_work() -> Work {
     let cost = Cost { memory_kib: 65, passes: 1, lanes: 1 };
-    let stored = Argon2id { cost, salt: vec![0; 16], tag: vec![0; 32] }.into();
+    let stored = Argon2id { cost, pepper: None, salt: vec![0; 16], tag: vec![0; 32] }.into();
     Work::Verify { password: SecretString::from("secret"), stored: Some(stored) }
 }
 

@@ -6,7 +6,7 @@ mod fields;
 mod pbkdf2_text;
 mod scrypt_text;
 
-pub(super) use argon2_text::{Argon2id, scheme as argon2_scheme};
+pub(super) use argon2_text::{Argon2id, scheme as argon2_scheme, seasoned, take_pepper};
 pub(super) use bcrypt_text::{Minor, parse_lenient as bcrypt_scheme};
 pub(super) use fields::{decimal, parts};
 pub(super) use pbkdf2_text::{Digest, scheme as pbkdf2_scheme};
@@ -138,6 +138,15 @@ impl PasswordHash {
         matches!(self.scheme, Scheme::Foreign(_))
     }
 
+    /// The line of the pepper file without which it cannot be verified, if it has a pepper.
+    #[must_use]
+    pub fn pepper(&self) -> Option<&str> {
+        match &self.scheme {
+            Scheme::Argon2id(argon2id) => argon2id.pepper.as_deref(),
+            Scheme::Foreign(_) => None,
+        }
+    }
+
     /// Whether verifying it takes another time than a hash of ours at this cost.
     #[must_use]
     pub fn stands_out(&self, ours: Cost) -> bool {
@@ -188,11 +197,13 @@ impl PasswordHash {
 impl From<Scheme> for PasswordHash {
     fn from(scheme: Scheme) -> Self {
         let text = match &scheme {
-            Scheme::Argon2id(Argon2id { cost, salt, tag }) => {
-                argon2_text::spell(Variant::ARGON2ID, *cost, salt, tag)
+            Scheme::Argon2id(Argon2id { cost, pepper, salt, tag }) => {
+                argon2_text::spell(Variant::ARGON2ID, *cost, pepper.as_deref(), salt, tag)
             }
             Scheme::Foreign(Foreign { function, tag }) => match function {
-                Function::Argon2 { variant, cost, salt } => argon2_text::spell(*variant, *cost, salt, tag),
+                Function::Argon2 { variant, cost, salt } => {
+                    argon2_text::spell(*variant, *cost, None, salt, tag)
+                }
                 Function::Bcrypt { minor, cost, salt, prehashed } => {
                     bcrypt_text::spell(*minor, *cost, salt, *prehashed, tag)
                 }

@@ -220,7 +220,7 @@ proptest! {
         salt in proptest::collection::vec(any::<u8>(), 8..=64),
         tag in proptest::collection::vec(any::<u8>(), 16..=64),
     ) {
-        let hash = PasswordHash::from(Argon2id { cost: Cost { memory_kib, passes, lanes }, salt, tag });
+        let hash = PasswordHash::from(Argon2id { cost: Cost { memory_kib, passes, lanes }, pepper: None, salt, tag });
         prop_assert_eq!(PasswordHash::parse(hash.as_str()), Ok(hash));
     }
 

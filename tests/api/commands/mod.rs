@@ -6,6 +6,7 @@ pub mod init;
 mod keys;
 mod master_keys;
 mod operators;
+mod pepper;
 mod serve;
 mod signing_keys;
 mod tenant_settings;
