@@ -359,15 +359,3 @@ pub fn count_under(master_key_id: &str, now: Timestamp) -> Statement {
     .bind(master_key_id)
     .bind(now)
 }
-
-/// How many sessions that have not ended are refreshed under this master key, and when the last of them ends at the
-/// latest. Looks through all sessions: for an operator who asks.
-#[must_use]
-pub fn count_under(master_key_id: &str, now: Timestamp) -> Statement {
-    Statement::new(
-        "select count(*) as number, max(expires_at) as until from sessions where refresh_key_id = $1 \
-         and ended_at is null and idle_expires_at > $2 and expires_at > $2",
-    )
-    .bind(master_key_id)
-    .bind(now)
-}

@@ -17,8 +17,8 @@ use vestibule::tenants::Family;
 
 use crate::commands::init::Installation;
 use crate::support::app::{NIL, prefix};
-use crate::support::on_postgres;
 use crate::support::program::Server;
+use crate::support::{canary, on_postgres};
 
 /// How much of it: little among all tests, much by hand.
 pub fn rounds(few: usize, many: usize) -> usize {
@@ -58,6 +58,7 @@ impl Held {
         let status = answer.status().as_u16();
         let body: Value = answer.json().await.unwrap();
         assert_eq!(status, 200, "{body}");
+        canary::look_at(&body);
         let text = |name: &str| body["data"][name].as_str().unwrap().to_owned();
         let (session, access, refresh) = (text("sessionId"), text("accessToken"), text("refreshToken"));
         Self { http, device: device.to_owned(), session, access, refresh }
@@ -73,7 +74,9 @@ impl Held {
         let request = request.header("x-tenant-id", "acme").header("deviceid", &self.device);
         let answer = request.json(&json!({ "refreshToken": token })).send().await.ok()?;
         let status = answer.status().as_u16();
-        Some((status, answer.json().await.ok()?))
+        let body = answer.json().await.ok()?;
+        canary::look_at(&body);
+        Some((status, body))
     }
 
     /// Refreshes with the current token, and keeps what comes.

@@ -24,6 +24,7 @@ use vestibule::server::public_router;
 use vestibule::tenants::Family;
 
 use super::app::{Answer, LoginCall, PASSWORD, Person, TestApp, TestTenant, Wanted, password_hash};
+use super::canary;
 
 /// The most that a stored hash may cost: it keeps a thread busy for most of a second.
 const SLOW: Cost = Cost { memory_kib: 65_536, passes: 10, lanes: 1 };
@@ -43,14 +44,16 @@ pub fn one_thread() -> Wanted {
 
 /// Sends a request to a router.
 pub async fn answer(router: Router, request: Request<Body>) -> Answer {
-    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let (parts, body) = router.oneshot(canary::sent(request).await).await.unwrap().into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
-    Answer {
+    let answer = Answer {
         status: parts.status,
         headers: parts.headers,
         json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         text: String::from_utf8_lossy(&bytes).into_owned(),
-    }
+    };
+    canary::answered(&answer);
+    answer
 }
 
 /// Waits until it is so.

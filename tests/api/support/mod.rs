@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod calls;
+pub mod canary;
 pub mod cluster;
 pub mod dice;
 pub mod directory;
@@ -72,11 +73,18 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        if let Place::Directory(directory) = &self.place {
+            canary::sqlite(directory.path());
+        }
         if let Place::Server { maintenance, name } = &self.place {
             let script = format!("drop database if exists {name} with (force)");
             // A thread, because a destructor cannot wait inside of the test's runtime.
-            let maintenance = maintenance.clone();
-            let dropped = std::thread::spawn(move || on_server_now(&maintenance, &script)).join();
+            let (maintenance, url) = (maintenance.clone(), self.url.clone());
+            let dropped = std::thread::spawn(move || {
+                keep_rows(&url);
+                on_server_now(&maintenance, &script);
+            })
+            .join();
             if dropped.is_err() {
                 eprintln!("could not drop {name}; a later run will");
             }
@@ -241,6 +249,26 @@ async fn drop_leftovers(maintenance: &str) {
         }
     }
     server.close().await;
+}
+
+/// Keeps all rows for the canary run.
+fn keep_rows(url: &str) {
+    if !canary::is_on() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let database = Database::open(&patient(url)).await.unwrap();
+        let tables = "select tablename::text as name from pg_tables where schemaname = 'public'";
+        for table in database.list(vestibule::db::Statement::new(tables)).await.unwrap() {
+            let name = table.text("name").unwrap();
+            let rows = format!("select cast({name} as text) as line from {name}");
+            for row in database.list(vestibule::db::Statement::new(rows.leak())).await.unwrap() {
+                canary::rows(&(row.text("line").unwrap() + "\n")).unwrap();
+            }
+        }
+        database.close().await;
+    });
 }
 
 async fn on_server(maintenance: &str, script: &str) {

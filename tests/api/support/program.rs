@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::app::{NIL, prefix};
+use super::canary;
 use vestibule::tenants::Family;
 
 /// How long a process may take for what it does in a second.
@@ -75,6 +76,12 @@ impl Folder {
     }
 }
 
+impl Drop for Folder {
+    fn drop(&mut self) {
+        canary::program_folder(self.0.path());
+    }
+}
+
 /// The program under test: the one built with these tests, or for runs of hours a copy that no build replaces.
 fn program() -> std::ffi::OsString {
     std::env::var_os("VESTIBULE_TEST_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_vestibule").into())
@@ -95,7 +102,10 @@ impl Ended {
         let out = read_all(child.0.stdout.take().unwrap());
         let errors = read_all(child.0.stderr.take().unwrap());
         let status = child.wait_for_the_end();
-        Self { code: status.code(), out: out.join().unwrap(), errors: errors.join().unwrap() }
+        let ended = Self { code: status.code(), out: out.join().unwrap(), errors: errors.join().unwrap() };
+        canary::said(&ended.errors);
+        canary::shown(&ended.out);
+        ended
     }
 
     /// That it went well: what it said.
@@ -135,6 +145,10 @@ pub struct Server {
 impl Server {
     /// Starts a `serve` and waits until its log says that it is ready.
     pub fn start(mut command: Command) -> Self {
+        let is_set = command.get_envs().any(|(name, _)| name == "VESTIBULE_LOG_LEVEL");
+        if canary::is_on() && !is_set {
+            command.env("VESTIBULE_LOG_LEVEL", "trace");
+        }
         let mut child = Kill(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
         let out = read_all(child.0.stdout.take().unwrap());
         let log = lines(child.0.stderr.take().unwrap());
@@ -209,8 +223,11 @@ pub async fn login(base: &str, family: Family, tenant: &str, body: &Value) -> (u
         .header("platform", "mobile")
         .header("deviceid", "device-demo-001")
         .json(body);
+    canary::look_at(body);
     let answer = request.send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
+    let (status, answer) = (answer.status().as_u16(), answer.json().await.unwrap());
+    canary::look_at(&answer);
+    (status, answer)
 }
 
 /// The body of a login.
@@ -223,6 +240,7 @@ pub fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            canary::said(&format!("{line}\n"));
             let _ = sender.send(line);
         }
     });

@@ -34,7 +34,7 @@ use vestibule::users::{LoginName, UserKind};
 
 pub use messages::{Answer, LoginCall};
 
-use super::TestDatabase;
+use super::{TestDatabase, canary};
 
 /// Where the tests' clock stands at first: 2026-03-16T19:49:32.000Z.
 pub const START: Timestamp = Timestamp::from_millis(1_773_690_572_000);
@@ -105,8 +105,10 @@ impl TestApp {
     }
 
     pub fn on(database: TestDatabase, wanted: Wanted) -> Self {
+        canary::begin();
         let clock = Clock::fixed(START);
         let key = wanted.master_key.unwrap_or_else(|| MasterKeys::generate().to_string());
+        canary::key_file(&key);
         let app = Arc::new(App {
             db: database.clone(),
             clock: clock.clone(),
@@ -180,15 +182,17 @@ impl TestApp {
 
     /// Sends a request through another router of the same application.
     pub async fn send_to(&self, router: &Router, request: Request<Body>) -> Answer {
-        let response = router.clone().oneshot(request).await.unwrap();
+        let response = router.clone().oneshot(canary::sent(request).await).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
             text: String::from_utf8_lossy(&bytes).into_owned(),
-        }
+        };
+        canary::answered(&answer);
+        answer
     }
 
     /// The documented login.
