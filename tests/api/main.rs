@@ -22,6 +22,7 @@ mod hygiene;
 mod imported_hashes;
 mod isolation;
 mod limits;
+mod log_lines;
 mod login;
 mod oauth;
 mod operators;
