@@ -167,7 +167,7 @@ async fn R152_where_each_node_has_a_copy_a_line_can_be_read_everywhere_before_it
 
 #[tokio::test(flavor = "multi_thread")]
 async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and_is_gone_on_with() {
-    const KEYS: usize = 1_500;
+    const KEYS: usize = 800;
     let made = Installation::new().await;
     let tenant = made.json(&["tenant", "show", "acme"])["id"].as_str().unwrap().to_owned();
     let master = made.master();
@@ -186,7 +186,7 @@ async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and
     database.close().await;
     let mut dice = Dice::new(152);
     let mut torn = 0;
-    for _ in 0..10 {
+    for _ in 0..8 {
         let before = made.master().ids();
         let mut running = Kill(made.folder.command(&["keys", "rotate-master"]).spawn().unwrap());
         // From the moment at which the file is another one, it seals anew.
@@ -202,7 +202,7 @@ async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and
         torn += usize::from(done > 0 && done < ids.len());
     }
     crate::races::tell(format_args!(
-        "10 kills of a rotation of the master key, {torn} of them between two slices"
+        "8 kills of a rotation of the master key, {torn} of them between two slices"
     ));
     made.run(&["keys", "rotate-master", "--reseal"]);
     let current = made.master().current().id().to_owned();
