@@ -4,12 +4,14 @@
 //! signed: what was sealed cannot be altered, taken away or put elsewhere without that being found.
 
 mod age;
+mod hashes;
 mod key;
 mod leaf;
 pub mod store;
 mod stored;
 
 pub use age::{deleted_until, deletion_note};
+pub use hashes::stored_hashes;
 pub use key::{AuditKey, check_master, origin};
 pub use leaf::{Leaf, Problem, SealedLog};
 pub use stored::StoredTree;

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
-use crate::ids::{EventId, TenantId};
+use crate::ids::{EventId, SessionId, TenantId};
 
 /// The next events without a number of all tenants, `most` at most, those after the id `after`: their ids and
 /// tenants, and the position of the tenant's newest numbered event.
@@ -105,18 +105,48 @@ pub fn find_logs(after: Option<&TenantId>, most: i64) -> Statement {
         .bind(most)
 }
 
+/// What is read of an event as it is sealed.
+macro_rules! sealed_columns {
+    () => {
+        "select tenant_id, position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, \
+         session_id, reason, request_id, details, ends, ends_until, ends_not, personal, personal_digest, salt from events "
+    };
+}
+
 /// A tenant's events as they are sealed, with positions after `after` up to `until`, `most` at most, in their order.
 #[must_use]
 pub fn find_events(tenant: &TenantId, after: i64, until: i64, most: i64) -> Statement {
-    Statement::new(
-        "select tenant_id, position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, \
-         session_id, reason, request_id, details, ends, ends_until, ends_not, personal, personal_digest, salt \
-         from events where tenant_id = $1 and position > $2 and position <= $3 order by position limit $4",
-    )
+    Statement::new(concat!(
+        sealed_columns!(),
+        "where tenant_id = $1 and position > $2 and position <= $3 order by position limit $4",
+    ))
     .bind(tenant)
     .bind(after)
     .bind(until)
     .bind(most)
+}
+
+/// A session's events as they are sealed, up to this position, `most` at most, in their order.
+#[must_use]
+pub fn find_events_of_session(tenant: &TenantId, session: &SessionId, until: i64, most: i64) -> Statement {
+    Statement::new(concat!(
+        sealed_columns!(),
+        "where session_id = $2 and tenant_id = $1 and position <= $3 order by position limit $4",
+    ))
+    .bind(tenant)
+    .bind(session)
+    .bind(until)
+    .bind(most)
+}
+
+/// The newest checkpoint of a tenant's log, its size, and the key that it is signed with; no row before the first.
+#[must_use]
+pub fn find_checkpoint(tenant: &TenantId) -> Statement {
+    Statement::new(
+        "select h.sealed as sealed, h.checkpoint as checkpoint, k.public_key as public_key \
+         from event_heads h join audit_keys k on k.id = 1 where h.tenant_id = $1 and h.checkpoint is not null",
+    )
+    .bind(tenant)
 }
 
 /// One row of the tree's hashes.

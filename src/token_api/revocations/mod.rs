@@ -159,7 +159,7 @@ pub(super) async fn get_revocations(
         reader.wait(wait).await?.0
     };
     let told = match query.checkpoint {
-        Some(held) => Some(flows::newest_checkpoint(&app, &tenant, held).await?),
+        Some(held) => Some(flows::newest_checkpoint(&app.db, &tenant, held).await?),
         None => None,
     };
     Ok(Success::new(RevocationList::new(&app, &tenant, page, told)).into_response())

@@ -103,8 +103,8 @@ impl Stream {
         if log.looked.is_some_and(|at| at.elapsed() < CHECKPOINT_EVERY) {
             return Ok(None);
         }
-        let newest = newest_checkpoint(&self.app, &self.tenant, log.held).await?;
-        let size = newest.as_ref().map_or(0, |newest| newest.size);
+        let newest = newest_checkpoint(&self.app.db, &self.tenant, log.held).await?;
+        let size = newest.as_ref().map_or(0, |newest| newest.checkpoint.size);
         let told = log.looked.is_none() || size != log.held;
         (log.held, log.looked) = (size, Some(Instant::now()));
         Ok(told.then_some(newest))

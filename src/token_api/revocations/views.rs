@@ -52,10 +52,10 @@ pub struct CheckpointView {
 
 impl From<ProvenCheckpoint> for CheckpointView {
     fn from(proven: ProvenCheckpoint) -> Self {
-        let ProvenCheckpoint { note, verifier_key, proof, .. } = proven;
+        let ProvenCheckpoint { checkpoint, proof } = proven;
         Self {
-            note,
-            verifier_key: verifier_key.to_string(),
+            note: checkpoint.note,
+            verifier_key: checkpoint.key.to_string(),
             consistency_proof: proof.into_iter().map(Digest).collect(),
         }
     }

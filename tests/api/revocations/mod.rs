@@ -1,5 +1,6 @@
 //! The feed of revocations: what verifiers of access tokens follow.
 
+mod checkpoints;
 mod endings;
 mod feed;
 mod nodes;
