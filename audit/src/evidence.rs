@@ -1,5 +1,6 @@
 //! Evidence: some events of a log with all that it takes to check, without the server, that they are in it.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -94,9 +95,15 @@ impl Evidence {
         Self { format: FORMAT.to_owned(), checkpoint, verifier_key: key.to_string(), events }
     }
 
-    /// Reads it, checked for nothing but its form.
+    /// Reads it, checked for nothing but its form: by itself, or as the server answers it.
     pub fn from_json(text: &str) -> Result<Self, EvidenceError> {
-        serde_json::from_str(text).map_err(|error| EvidenceError::Json(error.to_string()))
+        let is_answer = serde_json::from_str::<Peek>(text).is_ok_and(|peek| peek.data.is_some());
+        let read = if is_answer {
+            serde_json::from_str(text).map(|answer: Answer| answer.data)
+        } else {
+            serde_json::from_str(text)
+        };
+        read.map_err(|error| EvidenceError::Json(error.to_string()))
     }
 
     /// Checks all of it, and answers the checkpoint that its events are in. With a key it must be signed with that one;
@@ -132,6 +139,22 @@ impl Evidence {
         }
         Ok(checkpoint)
     }
+}
+
+#[derive(Deserialize)]
+struct Peek {
+    data: Option<IgnoredAny>,
+}
+
+/// The server's answer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answer {
+    #[serde(rename = "code")]
+    _code: u16,
+    data: Evidence,
+    #[serde(rename = "message")]
+    _message: String,
 }
 
 impl ProvenEvent {

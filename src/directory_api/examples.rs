@@ -260,6 +260,27 @@ pub(super) fn unlocked() -> Value {
     })
 }
 
+/// Evidence of a session of which nothing but the login is sealed, the first of the log's events.
+pub(super) fn evidence() -> Value {
+    let digest = "mFpFXq1uMYJTJ7IdhIDTa3XtT6c5WjxXCi5cFqWDFPM=";
+    json!({
+        "format": "vestibule-evidence-1",
+        "checkpoint": "127.0.0.1:8080/t/tenant-demo-001\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+                       — 127.0.0.1:8080/t/tenant-demo-001 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n",
+        "verifierKey": "127.0.0.1:8080/t/tenant-demo-001+033de0ae+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8",
+        "events": [{
+            "event": {
+                "tenantId": TENANT, "position": 1, "id": "019cf818-6d1e-7c3e-9b1a-5d0f6f1e2a3c",
+                "name": "authn_login_success", "outcome": "success", "occurredAt": 1_773_690_572_410_i64,
+                "actorKind": "user", "actorId": USER, "userId": USER, "customerId": CUSTOMER, "sessionId": SESSION,
+                "reason": null, "requestId": "019cf818-6d1d-7a02-8c4e-2b7f90d1e6a5", "details": "{}", "ends": null,
+                "endsUntil": null, "endsNot": null, "personalDigest": digest,
+            },
+            "personal": "{\"clientIp\":\"127.0.0.1\"}", "salt": "MDEyMzQ1Njc4OWFiY2RlZg==", "inclusionProof": [],
+        }],
+    })
+}
+
 /// The second, where the device is a new one.
 pub(super) fn new_device_step() -> Value {
     let mut step = login_step();

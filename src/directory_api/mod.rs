@@ -17,6 +17,7 @@ mod patch;
 mod person;
 mod registration;
 mod session_events;
+mod session_evidence;
 mod session_operations;
 mod session_search;
 mod sessions;
@@ -53,6 +54,7 @@ pub fn router() -> OpenApiRouter<SharedApp> {
         .merge(devices::router())
         .merge(locks::router())
         .routes(routes!(session_events::list_user_session_events))
+        .routes(routes!(session_evidence::get_user_session_evidence))
         .routes(routes!(credentials::set_password))
         .routes(routes!(credentials::reset_login))
         .routes(routes!(password_resets::start_reset))

@@ -17,6 +17,7 @@ mod directory;
 mod documents;
 mod endings;
 mod events;
+mod evidence;
 mod flood;
 mod hygiene;
 mod imported_hashes;

@@ -96,7 +96,7 @@ await fuzz({
 // up, the device or session is one of many, or the answer is waited for. tests/api/documents/examples.rs has each
 // answered 200.
 const REFUSED_HERE =
-  /^(endSessions|refreshSession|changeDevice|forgetDevice|changeUserDevice|forgetUserDevice|listUserDevices|listUserSessionEvents|getUserSession|endUserSession|getSessionOperation|getRevocations)/;
+  /^(endSessions|refreshSession|changeDevice|forgetDevice|changeUserDevice|forgetUserDevice|listUserDevices|listUserSessionEvents|getUserSession|getUserSessionEvidence|endUserSession|getSessionOperation|getRevocations)/;
 
 // A run in which every call was refused would prove nothing: the servers count what they answered.
 async function answered(operator, document) {

@@ -47,6 +47,8 @@ fn r139_evidence_holds_with_and_without_a_key_also_where_a_person_was_erased() {
     let text = serde_json::to_string_pretty(&evidence).unwrap();
     let read = Evidence::from_json(&text).unwrap();
     assert_eq!(read, evidence);
+    let answer = json!({ "code": 200, "data": evidence, "message": "Success" });
+    assert_eq!(Evidence::from_json(&answer.to_string()).unwrap(), evidence, "as the server answers it");
     for key in [None, Some(&own_key())] {
         let checkpoint = read.verify(key).unwrap();
         assert_eq!((checkpoint.origin.as_str(), checkpoint.size), (ORIGIN, 20));

@@ -1,6 +1,7 @@
 //! `vestibule audit`: the sealed log of each tenant's events, verified, exported, and the key it is signed with.
 
 mod checkpoints;
+mod evidence;
 mod export;
 mod key;
 mod verify;
@@ -21,6 +22,8 @@ pub(super) enum Audit {
     Verify(verify::Verify),
     /// Write the sealed events as JSON Lines, and go on where the last export ended
     Export(export::Export),
+    /// Check evidence of a session, an answer of `…/sessions/{sessionId}/evidence`, without the server
+    VerifyEvidence(evidence::VerifyEvidence),
     /// Show the keys that the logs' checkpoints are verified with
     Key(key::Key),
 }
@@ -29,7 +32,7 @@ impl Audit {
     /// Whether what it writes to standard output is good for nothing without its end.
     pub(super) const fn is_kept_from_a_pipe(&self) -> bool {
         match self {
-            Self::Verify(_) => true,
+            Self::Verify(_) | Self::VerifyEvidence(_) => true,
             Self::Export(export) => export.out.is_none(),
             Self::Key(_) => false,
         }
@@ -40,6 +43,7 @@ pub(super) fn run(audit: &Audit, global: &Global, out: &mut dyn Write) -> anyhow
     match audit {
         Audit::Verify(verify) => verify::run(verify, global, out),
         Audit::Export(export) => export::run(export, global, out),
+        Audit::VerifyEvidence(verify) => evidence::run(verify, out),
         Audit::Key(key) => key::run(key, global, out),
     }
 }

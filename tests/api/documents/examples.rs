@@ -223,7 +223,7 @@ const OF_SESSIONS: [&str; 9] = [
 ];
 
 /// The directory's operations in an order in which each finds what its example is about.
-const DIRECTORY: [&str; 44] = [
+const DIRECTORY: [&str; 45] = [
     "changeCustomer",
     "changeUser",
     "listCustomers",
@@ -236,6 +236,7 @@ const DIRECTORY: [&str; 44] = [
     "listUserSessionEvents",
     "listUserLocks",
     "unlockUser",
+    "getUserSessionEvidence",
     "forgetUserDevice",
     "registerIndividual",
     "registerOrganization",

@@ -88,7 +88,7 @@ const TABLE: &[(Permission, &[&str])] = &[
     (Own(Family::Admin), &[
         "listSessionEventsStaff", "listDevicesStaff", "changeDeviceStaff", "forgetDeviceStaff",
     ]),
-    (Read, &["listUserDevices", "listUserSessionEvents", "getEvents", "listUserLocks"]),
+    (Read, &["listUserDevices", "listUserSessionEvents", "getUserSessionEvidence", "getEvents", "listUserLocks"]),
     (ManageSessions, &["changeUserDevice", "forgetUserDevice"]),
     (Manage, &[
         "registerIndividual", "registerOrganization", "changeCustomer", "activateCustomer", "suspendCustomer",

@@ -2,6 +2,7 @@
 
 mod endings;
 mod nodes;
+mod witness;
 
 use std::time::{Duration, Instant};
 
