@@ -13,7 +13,7 @@ use vestibule::tenants::Family;
 use super::{INDIVIDUAL, is_locked, start, stranger};
 use crate::commands::init::Installation;
 use crate::support::app::{NIL, TestApp, Wanted, prefix};
-use crate::support::login::{SLOW_HASH, beside, until};
+use crate::support::login::{beside, until};
 use crate::support::on_postgres;
 use crate::support::program::Server;
 
@@ -108,18 +108,18 @@ async fn R017_R027_of_two_hundred_attempts_on_all_nodes_five_are_compared_and_a_
 #[tokio::test]
 async fn R017_a_right_password_in_a_burst_after_the_fifth_slot_is_refused() {
     let (app, tenant) = start().await;
-    let wrong = super::wrong(&stranger(&tenant));
-    app.set_hash(tenant.person(INDIVIDUAL), &SLOW_HASH).await;
-    let mut calls: Vec<_> = (0..5).map(|_| app.send_apart(&wrong)).collect();
-    until("the five slots are taken", async || app.number_of("attempts").await == 5).await;
-    calls.extend((0..10).map(|_| app.send_apart(&stranger(&tenant))));
-    let mut answers = Vec::new();
-    for call in calls {
-        answers.push(call.await.unwrap());
+    for id in ["one", "two", "three", "four", "five"] {
+        app.attempt_in_flight(&tenant, tenant.person(INDIVIDUAL), id, 0).await;
     }
-    assert_eq!(app.compared(&tenant).await, 5);
-    assert!(answers.iter().all(|answer| answer.status != 200), "after the fifth slot");
-    assert!(is_locked(&app.send(stranger(&tenant).request()).await));
+    let waiting: Vec<_> = (0..10).map(|_| app.send_apart(&stranger(&tenant))).collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((app.app.passwords.evaluations(), app.number_of("attempts").await), (0, 5), "they wait");
+    // The five have failed.
+    app.clock.advance(61_000);
+    for answer in waiting {
+        assert!(is_locked(&answer.await.unwrap()));
+    }
+    assert_eq!(app.number_of("sessions").await, 0);
 }
 
 /// Somebody who lets nobody else write to the throttles, until this is sent something.
