@@ -56,7 +56,9 @@ async fn furnished(app: &TestApp, slug: &str) -> TestTenant {
          insert into imports (tenant_id, file_digest, lines_done, created, refused, started_at, updated_at) \
          values ('{id}', '00', 1, 1, 0, 0, 0); \
          insert into session_operations (tenant_id, id, filter, end_reason, actor_kind, after_id, ended, started_at, \
-         updated_at, change_id) values ('{id}', 'o1', '{{}}', 'ended_by_staff', 'staff', '', 0, 0, 0, 'c1')"
+         updated_at, change_id) values ('{id}', 'o1', '{{}}', 'ended_by_staff', 'staff', '', 0, 0, 0, 'c1'); \
+         insert into login_sources (tenant_id, source, updated_at, change_id) values ('{id}', '192.0.2.1', 0, 'c1'); \
+         insert into source_attempts (tenant_id, source, id, reserved_at) values ('{id}', '192.0.2.1', 'a1', 0)"
     ))
     .await;
     let reset = "insert into password_resets (tenant_id, secret_digest, user_id, created_at, expires_at) \
