@@ -54,6 +54,7 @@ alter table event_heads add column told bigint not null default 0;
 -- Up to here events may have been deleted for their age. An event in the log says so, signed, or nobody believes it.
 alter table event_heads add column deleted_until bigint not null default 0;
 create index event_heads_unsealed on event_heads (tenant_id) where sealed < position;
+create index events_told_deleted on events (tenant_id, id) where name = 'audit_events_deleted';
 
 -- The hashes of the tree, 256 a row as in C2SP's tlog-tiles: those of level 0 are the events', each of the next level
 -- is the root of a whole row below. The last row of a level grows.

@@ -222,7 +222,7 @@ fn named(filter: &EventFilter) -> String {
     ];
     for (word, value) in others {
         if let Some(value) = value {
-            name.push_str(&format!(" {word}={value}"));
+            name.extend([" ", word, "=", &value]);
         }
     }
     name

@@ -214,10 +214,7 @@ impl EventName {
             Self::AuditEventsDeleted => &[
                 ("until", "The position up to which events may be missing now."),
                 ("before", "The instant before which all of them happened."),
-                (
-                    "note",
-                    "The same, signed: without it nothing that is missing is believed to have been old.",
-                ),
+                ("note", "The same, signed: without it nothing that is missing is taken for old."),
             ],
             Self::RefusalsSummary => &[
                 ("malformed", "Requests that could not be read."),

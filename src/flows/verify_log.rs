@@ -161,7 +161,8 @@ impl Walk<'_> {
         while self.next <= last {
             let position = self.next;
             self.next += 1;
-            if position > self.deleted_until {
+            // What says it may have come since the last look.
+            if position > self.deleted_until && self.rows.is_none() {
                 self.deleted_until =
                     sealing::deleted_until(self.db, self.key, self.tenant).await?.max(self.deleted_until);
             }
