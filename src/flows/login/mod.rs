@@ -106,16 +106,20 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let guess = KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key);
     guess.check(app, now)?;
     let token = proof::shown_token(&request);
-    let Some(found) = read::find(app, &request, token.as_ref(), now).await? else {
-        // Under the source alone: whatever it calls them, there are no such tenants.
-        let guess = KeyGuess::new(app, &request.client, "", "");
-        guess.check(app, now)?;
-        guess.count(app, now);
-        return Err(Error::Tenant(TenantProblem::Unknown));
-    };
+    let unknown = Error::Tenant(TenantProblem::Unknown);
+    let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     let opened = open_the_door(app, &mut request, &found, now);
-    if matches!(opened, Err(Error::Tenant(TenantProblem::KeyWrong))) {
-        KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, now);
+    match opened {
+        Err(Error::Tenant(TenantProblem::KeyWrong)) => {
+            KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, now);
+        }
+        // Under the source alone: whatever it calls them, there are no such tenants.
+        Err(Error::Tenant(TenantProblem::Unknown)) => {
+            let guess = KeyGuess::new(app, &request.client, "", "");
+            guess.check(app, now)?;
+            guess.count(app, now);
+        }
+        _ => (),
     }
     opened?;
     take_tenants(app, &found.tenant)?;
