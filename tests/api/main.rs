@@ -7,6 +7,7 @@ mod architecture;
 mod audit;
 mod backups;
 mod budgets;
+mod clock_jumps;
 mod commands;
 mod cors;
 mod crashes;

@@ -104,7 +104,8 @@ const COMMANDS: [&[&str]; 22] = [
 ];
 
 /// One call of each command that opens a database.
-const CALLS: [&[&str]; 20] = [
+const CALLS: [&[&str]; 21] = [
+    &["restored"],
     &["operator", "create", "Olga"],
     &["operator", "list"],
     &["operator", "revoke", "6c1f7a7e-52c3-4d0b-8f5a-9a3be1c2d0a1"],

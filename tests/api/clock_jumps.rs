@@ -1,0 +1,114 @@
+//! A node's clock that jumps by an hour and comes back.
+
+use serde_json::json;
+use vestibule::db::Statement;
+use vestibule::flows::number_events;
+use vestibule::tenants::{Family, Settings};
+
+use crate::support::app::{Answer, NIL, TestApp, TestTenant};
+use crate::support::calls::{Call, Opened, session_path};
+use crate::support::login::until;
+
+const HOUR: i64 = 3_600_000;
+const INDIVIDUAL: Family = Family::Individual;
+
+async fn refresh(app: &TestApp, tenant: &TestTenant, of: &Opened) -> Answer {
+    let path = session_path(of.family, NIL, NIL, &of.session);
+    let call = Call::new("PUT", path).tenant(&tenant.slug).and("deviceid", "device-1");
+    app.call(call.json(&json!({ "refreshToken": of.refresh }))).await
+}
+
+async fn is_locked(app: &TestApp, tenant: &TestTenant) -> bool {
+    let answer = app.login(tenant, INDIVIDUAL).await;
+    answer.status == 401 && answer.json["message"] == "Account locked"
+}
+
+#[tokio::test]
+async fn R159_a_clock_set_back_by_an_hour_ends_no_lock_and_forgets_none_when_it_comes_back() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.fail(&tenant.login(INDIVIDUAL), 5).await;
+    assert!(is_locked(&app, &tenant).await);
+    for jump in [-HOUR, HOUR] {
+        app.clock.advance(jump);
+        assert!(is_locked(&app, &tenant).await, "after a jump by {jump} ms");
+    }
+    app.clock.advance(29 * 60_000);
+    assert!(is_locked(&app, &tenant).await, "it lasts for half an hour");
+    app.clock.advance(2 * 60_000);
+    app.login(&tenant, INDIVIDUAL).await.expect(200);
+}
+
+#[tokio::test]
+async fn R159_R076_a_clock_set_back_signs_nobody_out_and_revives_nothing_that_had_ended() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let (open, over) = (app.open(&tenant, INDIVIDUAL).await, app.open(&tenant, Family::Admin).await);
+    app.end(&tenant, &over).await.expect(200);
+    app.clock.advance(-HOUR);
+    // An access token from the future opens nothing; a refresh brings one of this clock.
+    app.view(&tenant, &open).await.expect(401);
+    let of_this_clock = Opened::of(INDIVIDUAL, &refresh(&app, &tenant, &open).await.expect(200));
+    app.view(&tenant, &of_this_clock).await.expect(200);
+    refresh(&app, &tenant, &over).await.expect(401);
+    app.view(&tenant, &over).await.expect(401);
+    // What ends all of a tenant's sessions now ends those that were opened in the future, too.
+    let name = vestibule::tenants::TenantName::Id(tenant.id.clone());
+    let staff = app.open(&tenant, Family::Organization).await;
+    let author = vestibule::flows::Author::TERMINAL;
+    vestibule::flows::end_tenant_sessions(&app.database, author, &name, None, app.clock.now()).await.unwrap();
+    app.clock.advance(1);
+    for back in [false, true] {
+        if back {
+            app.clock.advance(HOUR);
+        }
+        for ended in [&of_this_clock, &staff, &over] {
+            refresh(&app, &tenant, ended).await.expect(401);
+            app.view(&tenant, ended).await.expect(401);
+        }
+        let anew = app.open(&tenant, INDIVIDUAL).await;
+        app.view(&tenant, &anew).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn R159_a_clock_that_was_an_hour_ahead_has_not_signed_out_whoever_may_be_idle_for_longer() {
+    let app = TestApp::start().await;
+    let settings = Settings { idle_seconds: Some(7_200), ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    let open = app.open(&tenant, INDIVIDUAL).await;
+    app.clock.advance(HOUR);
+    app.view(&tenant, &open).await.expect(401);
+    let ahead = Opened::of(INDIVIDUAL, &refresh(&app, &tenant, &open).await.expect(200));
+    app.clock.advance(-HOUR);
+    app.view(&tenant, &ahead).await.expect(401);
+    let back = Opened::of(INDIVIDUAL, &refresh(&app, &tenant, &ahead).await.expect(200));
+    app.view(&tenant, &back).await.expect(200);
+}
+
+#[tokio::test]
+async fn R159_ids_stay_unique_and_the_sealer_numbers_every_event_on_whichever_side_of_a_jump() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let mut sessions = std::collections::BTreeSet::new();
+    for jump in [0, HOUR, -HOUR, -HOUR, HOUR] {
+        app.clock.advance(jump);
+        for _ in 0..3 {
+            assert!(sessions.insert(app.open(&tenant, INDIVIDUAL).await.session), "an id came twice");
+        }
+        // As the sealer looks most of the time: a minute back, by the clock as it is.
+        let now = app.clock.now();
+        number_events(&app.database, Some(now.plus_millis(-60_000)), now).await.unwrap();
+    }
+    until("every event has its number", async || {
+        number_events(&app.database, None, app.clock.now()).await.unwrap();
+        app.number_of("events where position is null").await == 0
+    })
+    .await;
+    let (most, number) = {
+        let sql = "select max(position) as most, count(distinct position) as number from events where tenant_id = $1";
+        let rows = app.database.fetch(Statement::new(sql).bind(&tenant.id)).await.unwrap();
+        (rows[0].int("most").unwrap(), rows[0].int("number").unwrap())
+    };
+    assert_eq!(most, number, "no gap");
+}
