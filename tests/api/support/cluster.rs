@@ -126,6 +126,8 @@ impl Cluster {
             while all.iter().any(|pid| is_running(pid)) {
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
+            // Whoever has nobody to bury it still has its number, and would be taken for running.
+            fs::remove_file(self.directory.join("postmaster.pid")).unwrap();
         }
     }
 
