@@ -22,14 +22,14 @@ enum With {
     NextRequest,
 }
 
-/// Sends `begin`, then a byte of `more` now and then, or reads nothing; how long it was let, and what it read.
-async fn dawdle(address: SocketAddr, begin: String, with: With) -> (Duration, String) {
+/// Sends `opening`, then a byte of `more` now and then, or reads nothing; how long it was let, and what it read.
+async fn dawdle(address: SocketAddr, opening: String, with: With) -> (Duration, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let began = Instant::now();
-    stream.write_all(begin.as_bytes()).await.unwrap();
+    stream.write_all(opening.as_bytes()).await.unwrap();
     if matches!(with, With::Reading) {
         // Asks without end, so that the answers fill all buffers; the writing stands still then.
-        while stream.write_all(begin.as_bytes()).await.is_ok() {}
+        while stream.write_all(opening.as_bytes()).await.is_ok() {}
         return (began.elapsed(), String::new());
     }
     let (mut reader, mut writer) = stream.into_split();
@@ -54,13 +54,13 @@ async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile()
     let body = login.body.to_string();
     let mut slow = JoinSet::new();
     for number in 0..SLOW {
-        let (begin, with) = match number % 10 {
+        let (opening, with) = match number % 10 {
             0..=3 => ("GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: ".to_owned(), With::Headers),
             4..=6 => (head(&login, "content-length: 16000\r\n") + "{\"username\":\"", With::Body),
             7 => ("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(8), With::Reading),
             _ => ("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), With::NextRequest),
         };
-        slow.spawn(dawdle(address, begin, with));
+        slow.spawn(dawdle(address, opening, with));
     }
     // A client with nothing but a login to do is answered all the while, in far less time than the slow ones take.
     let whole = head(&login, &format!("connection: close\r\ncontent-length: {}\r\n", body.len())) + &body;
@@ -90,8 +90,8 @@ async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile()
 async fn R119_the_time_for_headers_is_for_all_of_them_and_not_for_each_byte() {
     let (app, _) = start().await;
     let (address, _stop) = serve_with(&app, &[("HEADER_TIMEOUT_SECONDS", "1")]).await;
-    for begin in ["G", "GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: "] {
-        let (took, answer) = dawdle(address, begin.to_owned(), With::Headers).await;
+    for opening in ["G", "GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: "] {
+        let (took, answer) = dawdle(address, opening.to_owned(), With::Headers).await;
         assert!(took < Duration::from_secs(8), "{took:?}");
         assert!(!answer.contains(" 200 "), "{answer}");
     }

@@ -1,5 +1,5 @@
 //! Message framing (R120): a corpus of requests that two readers may take apart differently, sent straight to the
-//! listener and through nginx and HAProxy. What a proxy forwarded as one request is one to us, and nothing else is.
+//! listener and through nginx and `HAProxy`. What a proxy forwarded as one request is one to us, and nothing else is.
 
 mod answers;
 mod corpus;
@@ -124,7 +124,7 @@ async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8])
         std::future::pending::<()>().await;
     };
     let reading = async {
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         loop {
             match tokio::time::timeout(PATIENCE, reader.read(&mut piece)).await {
                 Err(_) => return false,

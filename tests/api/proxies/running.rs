@@ -1,4 +1,4 @@
-//! nginx and HAProxy as tests run them: on sockets in a folder, in front of a port, telling what they forwarded.
+//! nginx and `HAProxy` as tests run them: on sockets in a folder, in front of a port, telling what they forwarded.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -62,7 +62,7 @@ http {
 }
 "#;
 
-/// HAProxy as it is, and as lax as it can be; connections to us are shared by all clients.
+/// `HAProxy` as it is, and as lax as it can be; connections to us are shared by all clients.
 const HAPROXY: &str = r#"
 global
   log stdout format raw local0
