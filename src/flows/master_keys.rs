@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, Statement};
-use crate::events::{self, EventName};
+use crate::events::{self, EventName, sealing};
 use crate::ids::{TenantId, system_tenant};
 use crate::secrets::MasterKeys;
 use crate::{installation, sessions, signing_keys};
@@ -33,13 +33,20 @@ struct SealedColumn {
 }
 
 /// All of them: whoever seals another column adds it here.
-const SEALED: [SealedColumn; 2] = [
+const SEALED: [SealedColumn; 3] = [
     SealedColumn {
         what: "signing keys",
         slice: |prefix, after| signing_keys::store::find_sealed_otherwise(prefix, &after.0, &after.1),
         place: signing_keys::place,
         reseal: signing_keys::store::reseal,
         count: signing_keys::store::count_sealed,
+    },
+    SealedColumn {
+        what: "audit keys",
+        slice: |prefix, after| sealing::store::find_sealed_otherwise(prefix, &after.1),
+        place: |_, _| sealing::KEY_PLACE.to_owned(),
+        reseal: |_, _, old, new| sealing::store::reseal(old, new),
+        count: sealing::store::count_sealed,
     },
     SealedColumn {
         what: "keys of the installation",

@@ -12,7 +12,7 @@ use crate::secrets::MasterKeys;
 use super::store;
 
 /// Where the private half belongs: sealed for this place, it opens in no other column.
-const PLACE: &str = "audit_keys/1/private_key";
+pub const PLACE: &str = "audit_keys/1/private_key";
 
 /// The key, parsed.
 pub struct AuditKey(Ed25519KeyPair);

@@ -12,6 +12,6 @@ mod stored;
 
 pub use age::{deleted_until, deletion_note};
 pub use hashes::stored_hashes;
-pub use key::{AuditKey, check_master, origin};
+pub use key::{AuditKey, PLACE as KEY_PLACE, check_master, origin};
 pub use leaf::{Leaf, Problem, SealedLog};
 pub use stored::StoredTree;

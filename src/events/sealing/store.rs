@@ -275,3 +275,29 @@ pub fn delete_events(tenant: &TenantId, after: i64, until: i64) -> [Statement; 2
             .bind(until),
     ]
 }
+
+/// The audit key, if it is sealed under another line than the one whose columns begin so.
+#[must_use]
+pub fn find_sealed_otherwise(prefix: &str, after: &str) -> Statement {
+    Statement::new(
+        "select '' as tenant_id, cast(id as text) as name, private_key as sealed from audit_keys \
+         where substr(private_key, 1, length(cast($1 as text))) <> $1 and cast(id as text) > $2",
+    )
+    .bind(prefix)
+    .bind(after)
+}
+
+/// Whether it is sealed under the line whose columns begin so: one, or none.
+#[must_use]
+pub fn count_sealed(prefix: &str) -> Statement {
+    Statement::new(
+        "select count(*) as number from audit_keys where substr(private_key, 1, length(cast($1 as text))) = $1",
+    )
+    .bind(prefix)
+}
+
+/// Seals the audit key anew, unless that was done meanwhile.
+#[must_use]
+pub fn reseal(old: &str, new: &str) -> Statement {
+    Statement::new("update audit_keys set private_key = $2 where private_key = $1 returning id").bind(old).bind(new)
+}
