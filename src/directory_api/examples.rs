@@ -245,7 +245,7 @@ pub(super) fn login_step() -> Value {
 /// A user's locks, after a stranger's guesses.
 pub(super) fn locks() -> Value {
     json!({ "items": [{
-        "id": "none", "proof": "none", "device": null, "failures": 5, "failuresInAll": 5, "locked": true,
+        "id": "none", "proof": "none", "device": null, "deviceId": null, "deviceName": null, "failures": 5, "failuresInAll": 5, "locked": true,
         "forGood": false, "lockedSince": "2026-03-16T19:50:00.000Z", "lockedUntil": "2026-03-16T20:20:00.000Z",
         "lastFailures": [{
             "at": "2026-03-16T19:50:00.000Z", "attempt": "login", "reason": "wrong_password", "clientIp": "198.51.100.7",

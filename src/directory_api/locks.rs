@@ -44,9 +44,15 @@ struct LockItem {
     /// or `full` (an earlier refresh token of the device).
     #[schema(example = "none")]
     proof: &'static str,
-    /// The device that the proof is of; null where there is none.
+    /// The id in paths of the device that the proof is of; null where there is none.
     #[schema(required)]
-    device: Option<LockDevice>,
+    device: Option<String>,
+    /// The app's own id for it; null once it is forgotten.
+    #[schema(required)]
+    device_id: Option<String>,
+    /// What the user calls it.
+    #[schema(required)]
+    device_name: Option<String>,
     /// Failures in a row since the last lock was over: the fifth locks.
     failures: i64,
     /// Failures in a row since the last success, at whatever pace: the hundredth shuts these callers out for good.
@@ -63,20 +69,6 @@ struct LockItem {
     locked_until: Option<String>,
     /// The latest first, five at most; attempts while it was locked are among them.
     last_failures: Vec<FailedAttempt>,
-}
-
-/// A device that callers have shown themselves to be on.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct LockDevice {
-    /// The device's id in paths.
-    id: String,
-    /// The app's own id for it; null once it is forgotten.
-    #[schema(required)]
-    device_id: Option<String>,
-    /// What the user calls it.
-    #[schema(required)]
-    name: Option<String>,
 }
 
 /// A failed attempt.
@@ -102,15 +94,12 @@ impl LockItem {
         let (end, for_good) = (lock.end(now), lock.is_for_good());
         let locked = for_good || end.is_some();
         let id = lock.id.to_string();
-        let device = lock.id.device.map(|device| LockDevice {
-            id: device.to_string(),
-            device_id: lock.device_id,
-            name: lock.device_name,
-        });
         Self {
             id,
             proof: lock.id.proof.as_str(),
-            device,
+            device: lock.id.device.map(|device| device.to_string()),
+            device_id: lock.device_id,
+            device_name: lock.device_name,
             failures: lock.failures,
             failures_in_all: lock.total,
             locked,

@@ -312,8 +312,8 @@ async fn every_operation_of_the_directory_answers_its_example_on_a_new_demo() {
                 assert_eq!((status, answer), (200, serde_json::json!({ "active": false })), "{name}");
             }
             "revokeToken" => assert_eq!((status, answer), (200, Value::Null), "{name}"),
-            // What has happened by now is this test's doing.
-            "getEvents" | "getRevocations" => assert_eq!(status, 200, "{name}: {answer}"),
+            // What has happened by now is this test's doing; nobody has failed.
+            "getEvents" | "getRevocations" | "listUserLocks" => assert_eq!(status, 200, "{name}: {answer}"),
             _ => {
                 assert_eq!(status, 200, "{id}: {answer}");
                 let shown = &operation["responses"]["200"]["content"]["application/json"]["example"];
