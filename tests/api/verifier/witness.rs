@@ -58,7 +58,7 @@ async fn R139_a_verifier_follows_the_sealed_log_and_believes_nothing_of_one_that
     assert_eq!(log.checkpoint, second.checkpoint);
     // What it holds is what finds it.
     bank.made.folder.write("held", second.checkpoint.as_ref().unwrap());
-    let verified = bank.made.folder.run(&["audit", "verify", "--checkpoint", "held"]);
-    assert_eq!(verified.code, Some(1), "{verified:?}");
-    assert!(verified.out.contains("acme: WRONG"), "{verified:?}");
+    let checked = bank.made.folder.run(&["audit", "verify", "--checkpoint", "held"]);
+    assert_eq!(checked.code, Some(1), "{checked:?}");
+    assert!(checked.out.contains("acme: WRONG"), "{checked:?}");
 }
