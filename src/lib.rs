@@ -4,12 +4,12 @@
 //! `tests/api/architecture` holds the code to that.
 #![deny(clippy::unwrap_used)]
 
-// What an operator starts.
-pub mod commands;
-
 // What only `fuzz/` calls.
 #[doc(hidden)]
 pub mod fuzzing;
+
+// What an operator starts.
+pub mod commands;
 
 // What listens, and what goes on in the background.
 pub mod listeners;

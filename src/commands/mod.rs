@@ -84,7 +84,7 @@ enum Command {
     Operator(operator::Operator),
     /// Make tenants, set, suspend, resume and delete them, end their sessions
     Tenant(tenant::Tenant),
-    /// Make, list and revoke tenant keys: what a tenant's apps and backends show
+    /// Make, list and revoke tenant keys, what a tenant's apps and backends show; rotate the master key
     Keys(keys::Keys),
     /// List, rotate and retire a tenant's signing keys: what its access tokens are signed with
     SigningKeys(signing_keys::SigningKeys),

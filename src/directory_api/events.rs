@@ -26,15 +26,16 @@ pub struct EventsQuery {
     #[param(max_length = 1024)]
     after: Option<String>,
     /// Only events of these types, separated by commas; left out: all. The words:
-    /// `authn_login_success`, `authn_login_fail`, `authn_login_lock`, `authn_login_new_device`,
-    /// `authn_token_reuse`, `authn_refresh_fail`, `authn_password_change`,
-    /// `authn_password_change_fail`, `authn_password_reset_request`, `session_expired`,
-    /// `sessions_ended`, `session_network_changed`, `device_forgotten`, `customer_created`,
-    /// `customer_updated`, `customer_status_changed`, `customer_erased`, `user_created`,
-    /// `user_updated`, `user_status_changed`, `user_erased`, `users_imported`, `users_exported`,
+    /// `authn_login_success`, `authn_login_fail`, `authn_login_fail_max`, `authn_login_lock`,
+    /// `authn_login_unlock`, `authn_login_new_device`, `authn_token_reuse`, `authn_refresh_fail`,
+    /// `authn_password_change`, `authn_password_change_fail`, `authn_password_reset_request`,
+    /// `authz_fail`, `excess_rate_limit_exceeded`, `session_expired`, `sessions_ended`,
+    /// `session_network_changed`, `device_forgotten`, `customer_created`, `customer_updated`,
+    /// `customer_status_changed`, `customer_erased`, `user_created`, `user_updated`,
+    /// `user_status_changed`, `user_erased`, `users_imported`, `users_exported`,
     /// `privilege_permissions_changed`, `tenant_created`, `tenant_updated`,
     /// `tenant_status_changed`, `tenant_key_created`, `tenant_key_revoked`, `signing_key_created`,
-    /// `signing_key_retired`, `store_rolled_back`, `audit_events_deleted`.
+    /// `signing_key_retired`, `store_rolled_back`, `audit_events_deleted`, `store_restored`.
     #[param(max_length = 2048, example = "authn_login_new_device,authn_password_change")]
     r#type: Option<String>,
     /// Only what was done to this user.

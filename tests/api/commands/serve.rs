@@ -77,7 +77,13 @@ async fn serve_and_check_config_refuse_a_master_key_file_without_a_line_that_ses
     let first = fs::read_to_string(folder.path("master.key")).unwrap();
     let first = first.lines().last().unwrap();
     let [second, third] = ["second", "third"].map(|id| format!("{id}:{}", random_text()));
-    // Under the second line there is a session, and nothing is sealed; under the third there is neither.
+    // Under the first line all is sealed, the key of the sealed log too, which is made with the first event.
+    let server = folder.serve(&[]);
+    while made.database.list(Statement::new("select id from audit_keys")).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.stop();
+    // Under the second there is a session, and nothing is sealed; under the third there is neither.
     folder.write("master.key", &format!("{third}\n{first}\n"));
     folder.serve(&[]).stop();
     folder.write("master.key", &format!("{second}\n{first}\n"));

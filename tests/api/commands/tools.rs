@@ -99,18 +99,23 @@ fn the_help_reads_well() {
     Usage: vestibule [OPTIONS] <COMMAND>
 
     Commands:
-      demo          Try it: serve the documented example from an embedded database
-      init          Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
-      serve         Serve the API by the configuration, until SIGTERM or Ctrl-C
-      operator      Make, list and revoke operators: who runs Vestibule
-      tenant        Make tenants, set, suspend, resume and delete them, end their sessions
-      keys          Make, list and revoke tenant keys: what a tenant's apps and backends show
-      signing-keys  List, rotate and retire a tenant's signing keys: what its access tokens are signed with
-      user          Let a tenant's users in from a file, or write them to one
-      migrate       Bring the database's schema up to this version's
-      check-config  Check the configuration, its files and its database, and show what is in effect
-      version       Show the version and the commit it was built from
-      help          Print this message or the help of the given subcommand(s)
+      demo             Try it: serve the documented example from an embedded database
+      init             Begin an installation: a configuration, a master key, an operator and, on request, the first tenant
+      serve            Serve the API by the configuration, until SIGTERM or Ctrl-C
+      operator         Make, list and revoke operators: who runs Vestibule
+      tenant           Make tenants, set, suspend, resume and delete them, end their sessions
+      keys             Make, list and revoke tenant keys, what a tenant's apps and backends show; rotate the master key
+      signing-keys     List, rotate and retire a tenant's signing keys: what its access tokens are signed with
+      user             Let a tenant's users in from a file, or write them to one
+      audit            Verify and export the sealed log of every tenant's events
+      backup           Copy the database to a file while the service goes on
+      restore          Put a backup in the database's place, with every session in it ended
+      restored         End every session of a database that was restored by other means, or list what such a restore has undone
+      migrate          Bring the database's schema up to this version's
+      check-config     Check the configuration, its files and its database, and show what is in effect
+      explain-address  Tell which address would count as a client's, and why
+      version          Show the version and the commit it was built from
+      help             Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

@@ -10,7 +10,7 @@ use crate::support::app::{NIL, prefix};
 #[tokio::test(flavor = "multi_thread")]
 async fn R027_a_source_that_is_used_up_stays_so_through_a_kill() {
     let made = Installation::new().await;
-    let mut server = made.folder.serve(&[]);
+    let mut server = made.folder.serve(&[("VESTIBULE_SOURCE_LIMITS", "true")]);
     let http = reqwest::Client::new();
     let login = async |base: &str, body: Value| {
         let url = format!("{base}{}/users/{NIL}/sessions", prefix(Family::Admin, NIL));
@@ -23,7 +23,7 @@ async fn R027_a_source_that_is_used_up_stays_so_through_a_kill() {
     }
     assert_eq!(login(&server.public, made.login()).await.status(), 429);
     server.kill();
-    let server = made.folder.serve(&[]);
+    let server = made.folder.serve(&[("VESTIBULE_SOURCE_LIMITS", "true")]);
     let answer = login(&server.public, made.login()).await;
     assert_eq!(answer.status(), 429);
     let seconds: u64 = answer.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap();
