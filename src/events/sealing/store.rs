@@ -299,5 +299,7 @@ pub fn count_sealed(prefix: &str) -> Statement {
 /// Seals the audit key anew, unless that was done meanwhile.
 #[must_use]
 pub fn reseal(old: &str, new: &str) -> Statement {
-    Statement::new("update audit_keys set private_key = $2 where private_key = $1 returning id").bind(old).bind(new)
+    Statement::new("update audit_keys set private_key = $2 where private_key = $1 returning id")
+        .bind(old)
+        .bind(new)
 }

@@ -243,7 +243,9 @@ async fn R152_a_line_that_is_needed_is_not_taken_out_and_what_is_wrong_is_said()
     }
     let listed = made.json(&["keys", "rotate-master", "--reseal"]);
     assert_eq!((&listed[0]["id"], &listed[0]["sealed"]["signing keys"]), (&json!(new), &json!(1)));
-    let events = Statement::new("select details from events where name in ('master_key_added', 'master_key_retired') order by id");
+    let events = Statement::new(
+        "select details from events where name in ('master_key_added', 'master_key_retired') order by id",
+    );
     let events = made.database.list(events).await.unwrap();
     assert_eq!(events.len(), 1, "the line that was prepared; by hand leaves none");
     assert!(events[0].text("details").unwrap().contains(&new));

@@ -103,12 +103,13 @@ fn value(row: &Row, column: &str) -> String {
     row.bool(column).unwrap().to_string()
 }
 
-/// Fails with what has changed.
+/// Fails with what has changed. Who tries another tenant's door again and again leaves one word of it, in their own (R057).
 #[track_caller]
 pub fn unchanged(before: &BTreeSet<String>, after: &BTreeSet<String>, by: &str) {
-    if before != after {
-        let gone: Vec<_> = before.difference(after).take(5).collect();
-        let new: Vec<_> = after.difference(before).take(5).collect();
+    let gone: Vec<_> = before.difference(after).take(5).collect();
+    let is_word = |row: &str| row.starts_with("events ") && row.contains("|authz_fail|failure|");
+    let new: Vec<_> = after.difference(before).filter(|row| !is_word(row)).take(5).collect();
+    if !gone.is_empty() || !new.is_empty() {
         panic!("{by} changed what it must not: gone {gone:#?}, new {new:#?}");
     }
 }

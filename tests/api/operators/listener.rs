@@ -105,7 +105,7 @@ async fn R058_no_tenants_credential_and_no_dead_token_opens_the_operators_routes
             assert_eq!(answer.status.as_u16(), 401, "{method} {path} by {whose}: {}", answer.text);
         }
     }
-    assert_eq!(asked, 18);
+    assert_eq!(asked, 19);
     assert!(app.everything_stored().await == before, "nobody changed anything");
 }
 

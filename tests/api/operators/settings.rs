@@ -34,8 +34,8 @@ fn wrong(kind: &Kind) -> Vec<Value> {
             values.extend([json!(least - 1), json!(most + 1), json!("60"), json!(true)]);
         }
         Kind::NumberOrNever { least, most, .. } => {
-            let numbers = [json!(least - 1), json!(most + 1), json!(-1), json!("0"), json!(false)];
-            values.extend(numbers);
+            let less = if *least > 1 { least - 1 } else { -2 };
+            values.extend([json!(less), json!(most + 1), json!(-1), json!("0"), json!(false)]);
         }
         Kind::Words(words) => values.extend([json!([words[0], words[0]]), json!(words[0]), json!(["x"])]),
         Kind::Names { most } => {
