@@ -135,9 +135,9 @@ async fn what_is_wrong_with_a_query_of_the_feed_is_told() {
         ("?wait=-1", "wait", "0 to 25"),
         ("?wait=1.5", "wait", "0 to 25"),
         ("?wait=", "wait", "must not be empty"),
-        ("?limit=1", "query", "after, wait"),
+        ("?limit=1", "query", "after, checkpoint, wait"),
         ("?wait=0&wait=0", "query", "once"),
-        ("?tenantSecret=x", "query", "after, wait"),
+        ("?tenantSecret=x", "query", "after, checkpoint, wait"),
     ] {
         let answer = app.revocations(&tenant, query).await.expect(400);
         let text = &answer.text;
