@@ -216,6 +216,8 @@ impl World {
                     "listUserDevices" => drop(self.open_on(acme, &email, "device-2").await),
                     "listUserSessions" => drop(self.open_on(acme, &email, &device).await),
                     "getSessionOperation" => operation_id = self.operation(acme).await,
+                    // There is evidence of what is sealed.
+                    "getUserSessionEvidence" => drop(app.seal_events().await),
                     _ => (),
                 }
                 let (tenant, operation) = (acme.slug.clone(), operation_id);
