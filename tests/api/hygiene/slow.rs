@@ -14,7 +14,7 @@ use super::start;
 const SLOW: usize = 500;
 
 /// What a slow client is slow with.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum With {
     Headers,
     Body,
@@ -60,7 +60,7 @@ async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile()
             7 => ("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(8), With::Reading),
             _ => ("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), With::NextRequest),
         };
-        slow.spawn(dawdle(address, opening, with));
+        slow.spawn(async move { (with, dawdle(address, opening, with).await) });
     }
     // A client with nothing but a login to do is answered all the while.
     let whole = head(&login, &format!("connection: close\r\ncontent-length: {}\r\n", body.len())) + &body;
@@ -76,8 +76,10 @@ async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile()
     assert!(logins >= 1, "{logins}");
     let all = async {
         while let Some(done) = slow.join_next().await {
-            let (took, answer) = done.unwrap();
-            assert!(took > Duration::from_secs(5), "cut off after {took:?}: {answer}");
+            let (with, (took, answer)) = done.unwrap();
+            // Who reads nothing is cut off by what of it comes first.
+            let is_early = took < Duration::from_secs(5) && !matches!(with, With::Reading);
+            assert!(!is_early, "{with:?}: cut off after {took:?}: {answer}");
             assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{answer}");
         }
     };

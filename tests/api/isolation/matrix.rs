@@ -211,9 +211,21 @@ impl Matrix {
     }
 }
 
+/// Cursors without their MACs, which say what was asked and nothing of what there is.
+fn without_macs(text: &str) -> String {
+    let mut parts = text.split("vpc1.");
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (cursor, rest) = part.split_once('"').unwrap();
+        let (place, _) = cursor.rsplit_once('.').unwrap();
+        out.extend(["vpc1.", place, "\"", rest]);
+    }
+    out
+}
+
 #[track_caller]
 fn alike(kinds: &mut BTreeMap<String, (String, String)>, kind: String, what: &str, answer: &Answer) {
-    let seen = answer.fingerprint();
+    let seen = without_macs(&answer.fingerprint());
     let (first, one) = kinds.entry(kind).or_insert_with(|| (what.to_owned(), seen.clone()));
     assert_eq!(seen, *one, "{what} is told from {first}");
 }

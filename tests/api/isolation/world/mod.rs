@@ -204,7 +204,7 @@ impl World {
                 let (mut session, mut operation_id) = (String::new(), String::new());
                 let device = format!("device-{}", random_uuid());
                 let mut device_in_path = String::new();
-                if ["/sessions", "/devices"].iter().any(|part| operation.path.contains(part)) {
+                if ["/sessions", "/devices", "/events"].iter().any(|part| operation.path.contains(part)) {
                     session = self.open_on(acme, &email, &device).await;
                     device_in_path = self.device_of(&user).await;
                 }
