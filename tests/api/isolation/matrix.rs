@@ -206,7 +206,9 @@ impl Matrix {
             assert_eq!(answer.error_type(), cell.error_type, "{what}");
         }
         if cell.tells_nothing() {
-            alike(kinds, cell.kind(), &what, &answer);
+            // A list that is answered says where its own tenant's ends.
+            let at_home = cell.status == 200 && cell.caller.is_at_home();
+            alike(kinds, format!("{}{}", cell.kind(), if at_home { " at home" } else { "" }), &what, &answer);
         }
     }
 }
