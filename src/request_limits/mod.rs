@@ -2,7 +2,7 @@
 //! caller may do one thing (R026), and how many requests a tenant may send (R023).
 //!
 //! What they guard has 256 random bits, or costs no hash: so nothing is written for them, a restart begins anew, and
-//! several nodes let through so many times as much. They take the same memory whoever comes ([`Table`]).
+//! several nodes let through so many times as much. They take the same memory whoever comes (`Table`).
 
 mod table;
 

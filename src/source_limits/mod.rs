@@ -87,7 +87,7 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Reads [`store::failure_columns`].
+    /// Reads `store::failure_columns`.
     pub fn from_row(row: &Row) -> Result<Self, DbError> {
         Ok(Self {
             banned_until: row.maybe_instant("source_banned_until")?,
@@ -97,7 +97,7 @@ impl Failures {
     }
 }
 
-/// Binds what [`store::failure_columns`] asks for: the next three parameters.
+/// Binds what `store::failure_columns` asks for: the next three parameters.
 #[must_use]
 pub fn bind_failures(statement: Statement, source: &Source, now: Timestamp) -> Statement {
     statement.bind(source.as_str()).bind(now.plus_seconds(-MINUTE)).bind(now.plus_seconds(-HOUR))
