@@ -4,6 +4,7 @@
 
 pub mod example;
 pub mod keys;
+mod network;
 mod reader;
 mod values;
 
@@ -13,11 +14,10 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use self::network::IpNetwork;
 use self::reader::Reader;
 pub use self::reader::{ConfigError, Source};
-pub use self::values::{
-    Argon2Implementation, IpNetwork, LogFormat, Origin, ProxyHeader, address, database_url,
-};
+pub use self::values::{Argon2Implementation, LogFormat, Origin, ProxyHeader, address, database_url};
 
 /// What an installation can choose. Every field is the key of its name, in the unit of its name.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Config {
             tls_certificate_file: reader.optional("tls_certificate_file", values::path),
             tls_key_file: reader.optional("tls_key_file", values::path),
             allow_plain_http: reader.value("allow_plain_http", values::boolean),
-            trusted_proxies: reader.value("trusted_proxies", values::networks),
+            trusted_proxies: reader.value("trusted_proxies", network::networks),
             proxy_header: reader.value("proxy_header", values::text_of),
             source_limits: reader.value("source_limits", values::boolean),
             request_limits: reader.value("request_limits", values::boolean),
