@@ -1,38 +1,14 @@
 //! Whatever anybody sends, a log line stays one line (R138).
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 use vestibule::config::LogFormat;
-use vestibule::telemetry;
 use vestibule::tenants::Family;
 
 use crate::support::app::{TestApp, TestTenant};
 use crate::support::calls::Call;
 use crate::support::dice::Dice;
-
-/// Lines of one application, in one format.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
+use crate::support::lines::Lines;
 
 /// What ends a line, rewrites one, or closes a string, somewhere.
 const PIECES: [&str; 20] = [
@@ -144,12 +120,7 @@ fn whole_lines(text: &str) -> usize {
 }
 
 async fn logged(format: LogFormat, rounds: usize) {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = telemetry::subscriber(format, "trace", move || writer.clone()).unwrap();
-    // As in `oauth/logs.rs`: with one subscriber alone another thread may be asked.
-    let _second = tracing::Dispatch::new(telemetry::subscriber(LogFormat::Json, "off", io::sink).unwrap());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _logging) = Lines::of(format, "trace");
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
     let operator = app.operator().await;

@@ -6,7 +6,6 @@ use vestibule::db::Statement;
 use vestibule::events::sealing::AuditKey;
 use vestibule::flows::{number_events, seal_events, tell_checkpoints};
 use vestibule::secrets::MasterKeys;
-use vestibule::telemetry;
 use vestibule::tenants::Family;
 use vestibule::upkeep;
 use vestibule_audit::Checkpoint;
@@ -15,6 +14,7 @@ use super::by_the_book;
 
 use crate::support::app::{TestApp, TestTenant};
 use crate::support::directory::USERS;
+use crate::support::lines::Lines;
 use crate::support::login::until;
 
 /// Puts so many events into a tenant, past the API.
@@ -161,18 +161,12 @@ async fn the_audit_key_is_made_once_and_opens_under_its_master_key_only() {
 
 #[tokio::test]
 async fn R139_the_newest_checkpoint_of_each_log_that_changed_goes_to_the_programs_log_once() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = telemetry::subscriber(LogFormat::Json, "info", move || writer.clone()).unwrap();
-    // With one subscriber alone, `tracing` asks only the thread that meets a line first, and that may be another test's.
-    let _second =
-        tracing::Dispatch::new(telemetry::subscriber(LogFormat::Json, "off", std::io::sink).unwrap());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (logged, _logging) = Lines::of(LogFormat::Json, "info");
     let app = TestApp::start().await;
     let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
     let told = async || {
         tell_checkpoints(&app.app.db).await.unwrap();
-        let text = String::from_utf8(std::mem::take(&mut *lines.0.lock().unwrap())).unwrap();
+        let text = logged.take();
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         lines.filter(|line| line["message"] == "the audit log's checkpoint").collect::<Vec<_>>()
     };
@@ -187,20 +181,6 @@ async fn R139_the_newest_checkpoint_of_each_log_that_changed_goes_to_the_program
     let note = lines[0]["checkpoint"].as_str().unwrap();
     assert_eq!(Checkpoint::verify(note, &app.verifier("globex").await).unwrap().size, 6);
     assert_eq!(app.checkpoint(&acme).await.size, 4);
-}
-
-#[derive(Clone, Default)]
-struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

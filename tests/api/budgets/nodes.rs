@@ -13,6 +13,7 @@ use vestibule::tenants::Family;
 use super::{INDIVIDUAL, is_locked, start, stranger};
 use crate::commands::init::Installation;
 use crate::support::app::{NIL, TestApp, Wanted, prefix};
+use crate::support::holding::hold_table;
 use crate::support::login::{beside, until};
 use crate::support::on_postgres;
 use crate::support::program::Server;
@@ -122,26 +123,6 @@ async fn R017_a_right_password_in_a_burst_after_the_fifth_slot_is_refused() {
     assert_eq!(app.number_of("sessions").await, 0);
 }
 
-/// Somebody who lets nobody else write to the throttles, until this is sent something.
-async fn hold_the_throttles(app: &TestApp) -> Box<dyn FnOnce() + Send> {
-    if app.database.is_sqlite() {
-        let other = rusqlite::Connection::open(app.database.file()).unwrap();
-        other.execute_batch("begin immediate").unwrap();
-        return Box::new(move || other.execute_batch("rollback").unwrap());
-    }
-    let other = app.database.open_again().await;
-    let holding = tokio::spawn(async move {
-        let script = "begin; lock table throttles in exclusive mode; select pg_sleep(5); rollback";
-        other.execute_script(script).await.unwrap();
-    });
-    until("the table is locked", async || {
-        let held = "pg_locks where mode = 'ExclusiveLock' and relation = 'throttles'::regclass and granted";
-        app.number_of(held).await > 0
-    })
-    .await;
-    Box::new(move || drop(holding))
-}
-
 #[tokio::test]
 async fn R029_while_the_throttles_cannot_be_written_nobody_gets_in_whatever_they_prove() {
     let key = MasterKeys::generate().to_string();
@@ -154,7 +135,7 @@ async fn R029_while_the_throttles_cannot_be_written_nobody_gets_in_whatever_they
     options.write_within = Duration::from_millis(200);
     let hasty = beside(&app, &key, Database::open(&options).await.unwrap());
     let router = public_router(&hasty);
-    let release = hold_the_throttles(&app).await;
+    let release = hold_table(&app, "throttles").await;
     let call = tenant.login(INDIVIDUAL);
     let proven = super::proven(call.clone(), &opened.refresh);
     for call in [call.clone(), super::wrong(&call), call.clone().named("nobody@x.test"), proven] {

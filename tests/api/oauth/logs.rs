@@ -1,36 +1,14 @@
 //! What is shown here is a credential: it is logged nowhere and stored nowhere (R137).
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use vestibule::config::LogFormat;
-use vestibule::telemetry;
 
 use super::{INTROSPECT, REVOKE, start, with_token};
 use crate::support::calls::Call;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::lines::Lines;
 
 #[tokio::test]
 async fn R137_neither_token_nor_key_is_logged_or_stored_whatever_becomes_of_the_call() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = telemetry::subscriber(LogFormat::Json, "trace", move || writer.clone()).unwrap();
-    // With one subscriber alone, `tracing` asks only the thread that meets a line first, and that may be another test's.
-    let _second = tracing::Dispatch::new(telemetry::subscriber(LogFormat::Json, "off", io::sink).unwrap());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _logging) = Lines::of(LogFormat::Json, "trace");
     let (app, tenant, opened) = start().await;
     for path in [INTROSPECT, REVOKE] {
         for token in [&opened.token, &opened.refresh] {
@@ -48,7 +26,7 @@ async fn R137_neither_token_nor_key_is_logged_or_stored_whatever_becomes_of_the_
     }
     app.database.close().await;
     app.call(with_token(REVOKE, &tenant, &opened.refresh)).await.expect(503);
-    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let logged = lines.take();
     for route in [INTROSPECT, REVOKE] {
         assert!(logged.contains(route), "the lines are there: {logged}");
     }

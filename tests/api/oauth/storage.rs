@@ -9,6 +9,7 @@ use vestibule::tenants::Family;
 
 use super::{INTROSPECT, REVOKE, is_active, revoke, start, with_token};
 use crate::support::app::{TestApp, Wanted};
+use crate::support::holding::hold_table;
 use crate::support::login::{beside, until};
 
 #[tokio::test]
@@ -25,27 +26,6 @@ async fn R101_with_the_database_away_nothing_is_said_of_a_token() {
     }
 }
 
-/// Somebody who lets nobody else write to the sessions, until this is sent something.
-async fn hold_the_sessions(app: &TestApp) -> Box<dyn FnOnce() + Send> {
-    if app.database.is_sqlite() {
-        let other = rusqlite::Connection::open(app.database.file()).unwrap();
-        other.execute_batch("begin immediate").unwrap();
-        return Box::new(move || other.execute_batch("rollback").unwrap());
-    }
-    let other = app.database.open_again().await;
-    let holding = tokio::spawn(async move {
-        let script = "begin; lock table sessions in exclusive mode; select pg_sleep(3); rollback";
-        other.execute_script(script).await.unwrap();
-    });
-    until("the table is locked", async || {
-        app.number_of("pg_locks where mode = 'ExclusiveLock' and relation = 'sessions'::regclass and granted")
-            .await
-            > 0
-    })
-    .await;
-    Box::new(move || drop(holding))
-}
-
 #[tokio::test]
 async fn R101_a_revocation_that_was_not_written_is_503_and_the_token_stays_active() {
     let key = MasterKeys::generate().to_string();
@@ -56,7 +36,7 @@ async fn R101_a_revocation_that_was_not_written_is_503_and_the_token_stays_activ
     options.write_within = Duration::from_millis(300);
     let hasty = public_router(&beside(&app, &key, Database::open(&options).await.unwrap()));
     let opened = app.open(&tenant, Family::Individual).await;
-    let release = hold_the_sessions(&app).await;
+    let release = hold_table(&app, "sessions").await;
     for token in [&opened.token, &opened.refresh] {
         let answer = app.send_to(&hasty, with_token(REVOKE, &tenant, token).request()).await.expect(503);
         assert_eq!(answer.json["error"], "temporarily_unavailable", "{}", answer.text);

@@ -11,6 +11,8 @@ pub mod cluster;
 pub mod dice;
 pub mod directory;
 pub mod forge;
+pub mod holding;
+pub mod lines;
 pub mod login;
 pub mod process;
 pub mod program;

@@ -9,10 +9,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
-use http_body_util::BodyExt;
 use secrecy::SecretString;
-use serde_json::{Value, json};
-use tower::ServiceExt;
+use serde_json::json;
 use vestibule::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::customers::CustomerKind;
@@ -34,6 +32,7 @@ use vestibule::users::{LoginName, UserKind};
 
 pub use messages::{Answer, LoginCall};
 
+use super::login::answer;
 use super::{TestDatabase, canary};
 
 /// Where the tests' clock stands at first: 2026-03-16T19:49:32.000Z.
@@ -182,17 +181,7 @@ impl TestApp {
 
     /// Sends a request through another router of the same application.
     pub async fn send_to(&self, router: &Router, request: Request<Body>) -> Answer {
-        let response = router.clone().oneshot(canary::sent(request).await).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let answer = Answer {
-            status: parts.status,
-            headers: parts.headers,
-            json: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        };
-        canary::answered(&answer);
-        answer
+        answer(router.clone(), request).await
     }
 
     /// The documented login.
