@@ -123,7 +123,7 @@ pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::
     let metrics = telemetry(&config)?;
     runtime()?.block_on(async {
         // Before anything is made: a port may be taken, and a free one is known only now.
-        let listeners = Listeners::bind(&config).await.map_err(|error| name_options(&error))?;
+        let listeners = Listeners::bind(&config).map_err(|error| name_options(&error))?;
         config.public_url = Some(origin(&listeners.public_base())?);
         demo.prepare_folder()?;
         let master = MasterKeys::load(&demo.key_file())?;

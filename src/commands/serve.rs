@@ -18,7 +18,7 @@ pub(super) fn run(global: &Global) -> anyhow::Result<()> {
         check_database(&config, Some(&master)).await?;
         let db = open_database(&config, Access::Existing).await?;
         let app = open_app(&config, master, db)?;
-        let listeners = Listeners::bind(&config).await?;
+        let listeners = Listeners::bind(&config)?;
         let stop = stop_signals()?;
         info!(
             public = listeners.public_base(),

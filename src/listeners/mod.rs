@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use axum::Router;
 use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::{Handle, Server};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -21,6 +21,10 @@ use crate::telemetry;
 
 /// Connections the operator listener holds at once, whatever happens on the public one.
 const OPERATOR_CONNECTIONS: usize = 256;
+
+/// Connections that the system keeps until they are accepted; what comes beyond them is reset, and the usual 128 are
+/// less than a burst of honest clients. Linux keeps `net.core.somaxconn` at most (4,096 by default).
+const WAITING_CONNECTIONS: u32 = 4096;
 
 /// HTTP/1.1: the buffer a connection reads into, and so the most its request line and headers can be (else 431).
 const HTTP1_BUFFER_BYTES: usize = 32 * 1024;
@@ -89,14 +93,18 @@ impl Listeners {
     /// # Errors
     /// A TLS file is wrong, an address cannot be bound, or it would carry plain HTTP off this machine without
     /// `allow_plain_http`. The message names the key.
-    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+    pub fn bind(config: &Config) -> anyhow::Result<Self> {
         let tls = Tls::load(config)?;
-        let public = Bound::new("listen", config.listen, config.max_connections, tls.clone(), config).await?;
+        let public = Bound::new("listen", config.listen, config.max_connections, tls.clone(), config)?;
         // Whoever can reach loopback is on this machine, where a certificate for it is only in the way.
         let operator_tls = tls.clone().filter(|_| !config.operator_listen.ip().to_canonical().is_loopback());
-        let operator =
-            Bound::new("operator_listen", config.operator_listen, OPERATOR_CONNECTIONS, operator_tls, config)
-                .await?;
+        let operator = Bound::new(
+            "operator_listen",
+            config.operator_listen,
+            OPERATOR_CONNECTIONS,
+            operator_tls,
+            config,
+        )?;
         Ok(Self { public, operator, tls, shutdown_grace: config.shutdown_grace() })
     }
 
@@ -187,7 +195,7 @@ async fn reload_on_hangup(tls: Option<Tls>) {
 }
 
 impl Bound {
-    async fn new(
+    fn new(
         key: &'static str,
         address: SocketAddr,
         connections: usize,
@@ -197,7 +205,7 @@ impl Bound {
         if let Some(problem) = config.check_plain_http(key, address) {
             return Err(anyhow!(problem));
         }
-        let listener = TcpListener::bind(address).await.with_context(|| {
+        let listener = listen(address).with_context(|| {
             format!("{key}: cannot listen on {address}; choose another address, or stop what is using it")
         })?;
         let address = listener.local_addr().context("a socket without an address")?;
@@ -225,6 +233,14 @@ impl Bound {
             None => server.serve(service).await,
         }
     }
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a restart does not wait for what is left of old connections.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_CONNECTIONS)
 }
 
 fn with_limits(mut server: Server<Peer>, header_timeout: Duration) -> Server<Peer> {

@@ -46,8 +46,8 @@ fn serve(listeners: Listeners, public: Router) -> Running {
     Running { public: public_address, operator, stop, served }
 }
 
-async fn start(config: &Config, public: Router) -> Running {
-    serve(Listeners::bind(config).await.unwrap(), public)
+fn start(config: &Config, public: Router) -> Running {
+    serve(Listeners::bind(config).unwrap(), public)
 }
 
 /// Sends bytes and reads until the server closes.
@@ -134,10 +134,10 @@ async fn r157_sigterm_and_sigint_ask_to_stop() {
 async fn r148_plain_http_off_loopback_is_refused() {
     let mut config = config(&[]);
     config.listen = "0.0.0.0:0".parse().unwrap();
-    let error = Listeners::bind(&config).await.unwrap_err().to_string();
+    let error = Listeners::bind(&config).unwrap_err().to_string();
     assert!(error.starts_with("listen: 0.0.0.0:0 would carry passwords over plain HTTP"), "{error}");
     config.allow_plain_http = true;
-    Listeners::bind(&config).await.unwrap();
+    Listeners::bind(&config).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,9 +146,9 @@ async fn r148_tls_1_2_and_1_3_are_spoken_with_http_1_and_2() {
     write_certificate(folder.path());
     let mut config = tls_config(folder.path());
     config.operator_listen = "0.0.0.0:0".parse().unwrap();
-    let open = Listeners::bind(&config).await.unwrap();
+    let open = Listeners::bind(&config).unwrap();
     assert!(open.operator_base().starts_with("https://0.0.0.0:"), "{}", open.operator_base());
-    let listeners = Listeners::bind(&tls_config(folder.path())).await.unwrap();
+    let listeners = Listeners::bind(&tls_config(folder.path())).unwrap();
     assert!(listeners.public_base().starts_with("https://127.0.0.1:"));
     assert!(listeners.operator_base().starts_with("http://127.0.0.1:"));
     let running = serve(listeners, peer_route());
@@ -174,7 +174,7 @@ async fn r148_tls_1_2_and_1_3_are_spoken_with_http_1_and_2() {
 async fn a_renewed_certificate_is_served_after_a_reload_and_a_broken_one_never() {
     let folder = tempfile::tempdir().unwrap();
     write_certificate(folder.path());
-    let listeners = Listeners::bind(&tls_config(folder.path())).await.unwrap();
+    let listeners = Listeners::bind(&tls_config(folder.path())).unwrap();
     let tls = listeners.tls.clone().unwrap();
     let running = serve(listeners, peer_route());
     let certificate = || CertificateDer::from_pem_file(folder.path().join("tls.crt")).unwrap();
@@ -226,7 +226,7 @@ async fn an_address_in_use_is_named_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = config(&[]);
     config.operator_listen = taken.local_addr().unwrap();
-    let error = format!("{:#}", Listeners::bind(&config).await.unwrap_err());
+    let error = format!("{:#}", Listeners::bind(&config).unwrap_err());
     assert!(
         error.starts_with(&format!("operator_listen: cannot listen on {}", config.operator_listen)),
         "{error}"
@@ -249,7 +249,7 @@ fn slow_route() -> (Router, Arc<Notify>, Arc<Notify>) {
 #[tokio::test]
 async fn r157_a_stop_finishes_requests_under_way_and_takes_no_new_ones() {
     let (route, entered, go_on) = slow_route();
-    let running = start(&config(&[]), route).await;
+    let running = start(&config(&[]), route);
     let under_way = tokio::spawn(exchange(running.public, ASK));
     let idle = TcpStream::connect(running.public).await.unwrap();
     entered.notified().await;
@@ -271,7 +271,7 @@ async fn r157_a_stop_finishes_requests_under_way_and_takes_no_new_ones() {
 #[tokio::test]
 async fn r157_a_second_request_to_stop_cuts_what_is_left() {
     let (route, entered, _go_on) = slow_route();
-    let running = start(&config(&[]), route).await;
+    let running = start(&config(&[]), route);
     let under_way = tokio::spawn(exchange(running.public, ASK));
     entered.notified().await;
     running.stop.send(()).await.unwrap();
@@ -283,7 +283,7 @@ async fn r157_a_second_request_to_stop_cuts_what_is_left() {
 #[tokio::test]
 async fn r157_the_grace_has_an_end() {
     let (route, entered, _go_on) = slow_route();
-    let running = start(&config(&[("VESTIBULE_SHUTDOWN_GRACE_SECONDS", "1")]), route).await;
+    let running = start(&config(&[("VESTIBULE_SHUTDOWN_GRACE_SECONDS", "1")]), route);
     let under_way = tokio::spawn(exchange(running.public, ASK));
     entered.notified().await;
     running.stop.send(()).await.unwrap();
@@ -293,7 +293,7 @@ async fn r157_the_grace_has_an_end() {
 
 #[tokio::test]
 async fn r119_headers_that_do_not_come_end_the_connection() {
-    let running = start(&config(&[("VESTIBULE_HEADER_TIMEOUT_SECONDS", "1")]), peer_route()).await;
+    let running = start(&config(&[("VESTIBULE_HEADER_TIMEOUT_SECONDS", "1")]), peer_route());
     let kept_alive = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     let begun = std::time::Instant::now();
     let (nothing, half, h2, idle) = tokio::join!(
@@ -310,7 +310,7 @@ async fn r119_headers_that_do_not_come_end_the_connection() {
 
 #[tokio::test]
 async fn r119_the_operator_listener_answers_while_the_public_one_is_full() {
-    let running = start(&config(&[("VESTIBULE_MAX_CONNECTIONS", "1")]), peer_route()).await;
+    let running = start(&config(&[("VESTIBULE_MAX_CONNECTIONS", "1")]), peer_route());
     let mut held = TcpStream::connect(running.public).await.unwrap();
     held.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     held.read_u8().await.unwrap();
@@ -325,7 +325,7 @@ async fn r119_the_operator_listener_answers_while_the_public_one_is_full() {
 async fn r120_ambiguous_framing_is_refused_and_the_connection_closed() {
     let echo =
         Router::new().route("/", post(async |body: String| body)).route("/smuggled", get(async || "leak"));
-    let running = start(&config(&[]), echo).await;
+    let running = start(&config(&[]), echo);
     let tail = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     for headers in [
         "Content-Length: 5\r\nContent-Length: 6\r\n",
@@ -350,7 +350,7 @@ async fn r120_ambiguous_framing_is_refused_and_the_connection_closed() {
 
 #[tokio::test]
 async fn r121_headers_beyond_the_limits_are_refused_on_http_1_and_2() {
-    let running = start(&config(&[]), peer_route()).await;
+    let running = start(&config(&[]), peer_route());
     let url = format!("http://{}/", running.public);
     let http2 = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
     let fitting = http2.get(&url).header("x", "a".repeat(8 * 1024)).send().await.unwrap();

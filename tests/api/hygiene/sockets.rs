@@ -24,7 +24,7 @@ pub async fn serve_with(app: &TestApp, more: &[(&str, &str)]) -> (SocketAddr, mp
         [("DATABASE_URL", "sqlite:unused"), ("LISTEN", "127.0.0.1:0"), ("OPERATOR_LISTEN", "127.0.0.1:0")];
     let settings = loopback.iter().chain(more);
     let settings = settings.map(|(name, value)| (format!("VESTIBULE_{name}"), (*value).to_owned()));
-    let listeners = Listeners::bind(&Config::load(None, settings).unwrap()).await.unwrap();
+    let listeners = Listeners::bind(&Config::load(None, settings).unwrap()).unwrap();
     let address = listeners.public_address();
     let (stop, stopping) = mpsc::channel(2);
     tokio::spawn(listeners.serve(app.router.clone(), axum::Router::new(), stopping));

@@ -56,7 +56,7 @@ impl Service {
             ("VESTIBULE_HEADER_TIMEOUT_SECONDS", "5"),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let listeners = Listeners::bind(&Config::load(None, settings.into_iter()).unwrap()).await.unwrap();
+        let listeners = Listeners::bind(&Config::load(None, settings.into_iter()).unwrap()).unwrap();
         let address = listeners.public_address();
         let (stop, stopping) = mpsc::channel(2);
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
