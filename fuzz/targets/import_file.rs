@@ -9,7 +9,7 @@ use vestibule::clock::Timestamp;
 use vestibule::fuzzing;
 use vestibule::ids::CustomerId;
 use vestibule::imports::Premises;
-use vestibule::passwords::Cost;
+use vestibule::passwords::{Cost, Peppers};
 
 static PREMISES: LazyLock<Premises> = LazyLock::new(|| Premises {
     now: Timestamp::from_millis(1_800_000_000_000),
@@ -17,6 +17,7 @@ static PREMISES: LazyLock<Premises> = LazyLock::new(|| Premises {
     tenant_slug: "acme".to_owned(),
     tenant_name: "Acme".to_owned(),
     hash_cost: Cost::DEFAULT,
+    peppers: Peppers::default(),
     password_min_length: 12,
     breached: None,
 });
