@@ -44,7 +44,7 @@ impl Search {
     /// Every needle that stands in the text, with its place.
     pub fn all_in(&self, text: &[u8]) -> Vec<(&Needle, usize)> {
         let mut found = Vec::new();
-        // The last eight bytes that were passed; kept simple, for it is run without optimisation.
+        // The last eight bytes that were passed.
         let mut window = 0_u64;
         for (end, byte) in text.iter().enumerate() {
             window = (window >> 8) | (u64::from(*byte) << 56);

@@ -1,0 +1,8 @@
+//! Searches very much for very many secrets, in every form in which one may be written (R137).
+#![expect(
+    clippy::unwrap_used,
+    reason = "part of the tests: one that panics has failed, which is what it is for"
+)]
+
+pub mod forms;
+pub mod search;
