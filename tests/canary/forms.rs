@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
-/// What is shorter is found by chance.
-const SHORTEST: usize = 10;
+use crate::SHORTEST;
 
 /// Every form once, by its bytes; shorter ones are left out.
 pub fn forms(secret: &[u8]) -> impl Iterator<Item = (&'static str, Vec<u8>)> {

@@ -6,3 +6,6 @@
 
 pub mod forms;
 pub mod search;
+
+/// What is shorter, in bytes, is found by chance or is a word: it is counted and not searched for.
+pub const SHORTEST: usize = 10;
