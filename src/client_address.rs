@@ -86,7 +86,8 @@ impl ClientAddress {
         Walk::along(peer, chain, trusted).address
     }
 
-    /// The same, when a tenant's backend vouches for the X-Forwarded-For that it sent: the peer counts as trusted.
+    /// The same, when a tenant's backend vouches for the X-Forwarded-For that it sent: the peer counts as trusted, and so
+    /// does the backend's own address.
     #[must_use]
     pub fn vouched(self, peer: IpAddr, forwarded_for: &str, trusted: impl Fn(IpAddr) -> bool) -> Self {
         Walk::vouched(self, peer, forwarded_for, trusted).address
@@ -122,7 +123,8 @@ impl Walk {
         walk
     }
 
-    /// As [`ClientAddress::vouched`], from what was decided without the backend's word.
+    /// As [`ClientAddress::vouched`], from what was decided without the backend's word: its own address, which a proxy
+    /// before us may have written behind what it sent. Where that is all there is, it has vouched for nobody.
     #[must_use]
     pub fn vouched(
         decided: ClientAddress,
@@ -132,8 +134,9 @@ impl Walk {
     ) -> Self {
         let peer = peer.to_canonical();
         let chain = Chain::new(ProxyHeader::XForwardedFor, forwarded_for);
-        let mut walk = Self::along(peer, Some(chain), |ip| ip == peer || trusted(ip));
+        let mut walk = Self::along(peer, Some(chain), |ip| [peer, decided.ip].contains(&ip) || trusted(ip));
         match walk.address.reason {
+            AddressReason::Forwarded if walk.address.ip == decided.ip => walk.address.reason = decided.reason,
             AddressReason::Forwarded => walk.address.reason = AddressReason::Vouched,
             _ => walk.address.ip = decided.ip,
         }
@@ -252,7 +255,19 @@ mod tests {
         for (before, peer, chain, expected) in [
             (direct, peer, "1.1.1.1, 198.51.100.1", decided(ip("198.51.100.1"), Vouched)),
             (direct, peer, "127.0.0.1x", decided(peer, Unreadable)),
-            // Behind a proxy that writes Forwarded, which named the backend.
+            // It forwards for nobody.
+            (direct, peer, "203.0.113.9", direct),
+            // Behind a proxy that writes X-Forwarded-For: it has appended the backend.
+            (behind, ip("10.0.0.1"), "198.51.100.1, 192.0.2.1", decided(ip("198.51.100.1"), Vouched)),
+            (
+                behind,
+                ip("10.0.0.1"),
+                "1.1.1.1, 198.51.100.1, 192.0.2.1, 10.0.0.2",
+                decided(ip("198.51.100.1"), Vouched),
+            ),
+            (behind, ip("10.0.0.1"), "192.0.2.1", behind),
+            (behind, ip("10.0.0.1"), "garbage, 192.0.2.1", decided(behind.ip, Unreadable)),
+            // Behind one that writes Forwarded, which named the backend.
             (behind, ip("10.0.0.1"), "198.51.100.1", decided(ip("198.51.100.1"), Vouched)),
             (behind, ip("10.0.0.1"), "garbage", decided(behind.ip, Unreadable)),
         ] {
