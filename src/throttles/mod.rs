@@ -27,7 +27,7 @@ pub const WARN_FROM: i64 = 90;
 pub const CLEAR_ROW_MILLIS: i64 = 24 * HOUR;
 
 /// How long after its last failure a name that nobody has stays, if it was never locked: anybody can make any number of
-/// them. A user's failures stay until somebody clears them.
+/// them. As long count anybody's failures to the next lock, and a user's to the hundred until somebody clears them.
 pub const NAME_ROW_MILLIS: i64 = 7 * 24 * HOUR;
 
 /// The same, if it was locked once: then it goes on counting to a hundred like a user's (R018, R019).
@@ -113,7 +113,7 @@ pub struct Lock {
     /// was forgotten.
     pub device_id: Option<String>,
     pub device_name: Option<String>,
-    /// In a row, since the last lock was over.
+    /// In a row, since the last lock was over or a week without any.
     pub failures: i64,
     /// In a row, since the last success.
     pub total: i64,

@@ -25,11 +25,14 @@ pub fn reserve(
 ) -> [Statement; 5] {
     let stale = dead_before(now);
     [
-        // A lock that is over takes its failures with it (R016).
+        // A lock that is over takes its failures with it (R016). So does a week without an attempt, for users as for names
+        // that nobody has, whose rows are gone then: what is left tells nobody which of the two it is (R018).
         Statement::new(
             "insert into throttles (tenant_id, subject, user_id, failures, total, created_at, updated_at, change_id) \
              values ($1, $2, $3, 0, 0, $4, $4, $5) on conflict (tenant_id, subject) do update set \
-             failures = case when throttles.locked_until <= excluded.updated_at then 0 else throttles.failures end, \
+             failures = case when throttles.locked_until <= excluded.updated_at then 0 \
+                        when throttles.locked_until is null and throttles.updated_at < $6 then 0 \
+                        else throttles.failures end, \
              locked_until = case when throttles.locked_until <= excluded.updated_at then null \
                             else throttles.locked_until end, \
              user_id = excluded.user_id, updated_at = excluded.updated_at, change_id = excluded.change_id",
@@ -38,7 +41,8 @@ pub fn reserve(
         .bind(subject.as_str())
         .bind(subject.user_id())
         .bind(now)
-        .bind(change),
+        .bind(change)
+        .bind(now.plus_millis(-NAME_ROW_MILLIS)),
         Statement::new(
             "update throttles set failures = failures + stale.number, total = total + stale.number, \
              locked_until = case when locked_until is null and failures + stale.number >= $5 then $4 \

@@ -26,7 +26,29 @@ async fn R028_names_that_nobody_has_go_after_a_week_and_users_failures_stay() {
     app.clock.advance(10_000 * DAY);
     delete_idle_throttles(&app.app).await.unwrap();
     app.fail(&stranger(&tenant), 2).await;
-    assert!(is_locked(&app.send(stranger(&tenant).request()).await), "three failures were kept");
+    let user = &tenant.person(INDIVIDUAL).id;
+    assert_eq!(app.budgets(user).await, [("none".to_owned(), 2, 5)], "all count to the hundred");
+}
+
+#[tokio::test]
+async fn R015_R018_a_week_later_a_user_and_a_name_that_nobody_has_are_locked_by_the_same_failure() {
+    for (idle, left) in [(7 * DAY - MINUTE, 1), (7 * DAY + 1, 5), (7 * DAY + 61 * MINUTE, 5)] {
+        let (app, tenant) = start().await;
+        let names = [stranger(&tenant), stranger(&tenant).named("nobody@x.test")];
+        for name in &names {
+            app.fail(name, 4).await;
+        }
+        app.clock.advance(idle);
+        delete_idle_throttles(&app.app).await.unwrap();
+        for attempt in 0..=left {
+            let known = app.send(wrong(&names[0]).request()).await.expect(401);
+            let unknown = app.send(wrong(&names[1]).request()).await.expect(401);
+            assert_eq!(known.fingerprint(), unknown.fingerprint(), "{attempt} after {idle}");
+            assert_eq!(is_locked(&known), attempt == left, "{attempt} after {idle}");
+        }
+        app.clock.advance(MINUTE);
+        assert!(is_locked(&app.send(names[0].request()).await));
+    }
 }
 
 #[tokio::test]
