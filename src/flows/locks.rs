@@ -13,7 +13,7 @@ use super::{Deed, get_user};
 
 /// How many budgets are looked at: one who has more devices knows them by the fullest.
 const MOST_LOCKS: i64 = 100;
-/// How many events are looked through for the latest failures.
+/// How many events are looked through for the latest failures: of what was compared, and of what was refused for a lock.
 const MOST_EVENTS: i64 = 200;
 /// How many failures of one budget are told.
 const MOST_FAILURES: usize = 5;
@@ -60,8 +60,15 @@ impl Failure {
 pub async fn list_locks(db: &Database, tenant: &TenantId, user: &UserId) -> Result<Vec<LockView>, Error> {
     get_user(db, tenant, user).await?;
     let locks = db.list(throttles::store::find_of_user(tenant, user, MOST_LOCKS)).await?;
-    let events = db.list(events::locks::store::find_of_user(tenant, user, MOST_EVENTS)).await?;
-    let events = events.iter().map(Failure::from_row).collect::<Result<Vec<_>, _>>()?;
+    // Each for itself, so that nobody hides what locked one budget by knocking at another.
+    let mut events = Vec::new();
+    for of_user in [events::locks::store::find_compared_of_user, events::locks::store::find_refused_of_user] {
+        for row in db.list(of_user(tenant, user, MOST_EVENTS)).await? {
+            events.push(Failure::from_row(&row)?);
+        }
+    }
+    // The newest first; those of one instant as they came.
+    events.sort_by_key(|event| std::cmp::Reverse(event.at));
     let view = |lock: Lock| {
         let of_lock = || events.iter().filter(|event| event.subject == lock.subject);
         let is_lock = |event: &&Failure| event.name == EventName::AuthnLoginLock.as_str();

@@ -105,14 +105,27 @@ pub fn insert_if_dead_attempts_locked(
     .bind(MAX_ATTEMPTS)
 }
 
-/// The latest of a user's failures and locks, the newest first.
+macro_rules! failures_of_user {
+    ($which:literal) => {
+        concat!(
+            "select name, occurred_at, reason, details, personal from events where user_id = $2 and tenant_id = $1 \
+             and name in ('authn_login_fail', 'authn_password_change_fail', 'authn_login_lock') and ",
+            $which,
+            " order by id desc limit $3"
+        )
+    };
+}
+
+/// The latest of a user's failures that were compared, and the locks that they led to, the newest first: no more than
+/// the budgets let through.
 #[must_use]
-pub fn find_of_user(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
-    Statement::new(
-        "select name, occurred_at, reason, details, personal from events where user_id = $2 and tenant_id = $1 \
-         and name in ('authn_login_fail', 'authn_password_change_fail', 'authn_login_lock') order by id desc limit $3",
-    )
-    .bind(tenant)
-    .bind(user)
-    .bind(limit)
+pub fn find_compared_of_user(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
+    let statement = Statement::new(failures_of_user!("coalesce(reason, '') <> 'locked'"));
+    statement.bind(tenant).bind(user).bind(limit)
+}
+
+/// The latest attempts at a user that were refused for a lock, the newest first: anybody can make any number of them.
+#[must_use]
+pub fn find_refused_of_user(tenant: &TenantId, user: &UserId, limit: i64) -> Statement {
+    Statement::new(failures_of_user!("reason = 'locked'")).bind(tenant).bind(user).bind(limit)
 }

@@ -51,6 +51,31 @@ async fn R016_staff_see_who_locked_a_user_and_from_where() {
 }
 
 #[tokio::test]
+async fn R016_a_botnet_that_knocks_at_a_locked_name_hides_nothing_of_what_locked_the_owner() {
+    let (app, tenant) = start().await;
+    let user = &tenant.person(INDIVIDUAL).id;
+    let opened = app.on_the_phone(&tenant).await;
+    app.fail(&proven(phone(&tenant), &opened.refresh), 5).await;
+    let locked_at = app.clock.now().to_string();
+    app.clock.advance(1_000);
+    app.fail(&stranger(&tenant), 5).await;
+    app.clock.advance(1_000);
+    for _ in 0..220 {
+        assert!(is_locked(&app.send(stranger(&tenant).request()).await));
+    }
+    let answer = app.call(Call::get(path(user, "locks")).backend(&tenant)).await.expect(200);
+    let items = answer.data()["items"].as_array().unwrap();
+    let own = items.iter().find(|item| item["proof"] == "full").unwrap();
+    assert_eq!(own["lockedSince"], locked_at);
+    let failures = own["lastFailures"].as_array().unwrap();
+    assert_eq!(failures.len(), 5, "{failures:?}");
+    assert!(failures.iter().all(|one| one["clientIp"] == "203.0.113.9" && one["reason"] == "wrong_password"));
+    let strangers = items.iter().find(|item| item["proof"] == "none").unwrap();
+    assert!(strangers["lastFailures"].as_array().unwrap().iter().all(|one| one["reason"] == "locked"));
+    assert!(strangers["lockedSince"].is_string());
+}
+
+#[tokio::test]
 async fn R016_an_unlock_clears_what_is_asked_for_and_is_an_event() {
     let (app, tenant) = start().await;
     let user = &tenant.person(INDIVIDUAL).id;
