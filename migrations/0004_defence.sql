@@ -27,8 +27,11 @@ create table login_sources (
     banned_until bigint,
     updated_at bigint not null,
     change_id text not null,
+    -- From when on upkeep looks whether the row is over. Logins leave it, so their updates touch no index.
+    due_at bigint not null,
     primary key (tenant_id, source)
 ) /*busy table*/;
+create index login_sources_by_due on login_sources (due_at, tenant_id);
 -- Their logins that are in flight or have failed. A success takes its row away; upkeep deletes what nobody counts any more.
 create table source_attempts (
     tenant_id text not null,

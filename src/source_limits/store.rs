@@ -68,14 +68,16 @@ pub fn reserve(
 ) -> [Statement; 2] {
     [
         Statement::new(
-            "insert into login_sources (tenant_id, source, updated_at, change_id) values ($1, $2, $3, $4) \
+            "insert into login_sources (tenant_id, source, updated_at, change_id, due_at) \
+             values ($1, $2, $3, $4, $5) \
              on conflict (tenant_id, source) do update set updated_at = excluded.updated_at, \
              change_id = excluded.change_id",
         )
         .bind(tenant)
         .bind(source.as_str())
         .bind(now)
-        .bind(change),
+        .bind(change)
+        .bind(now.plus_seconds(SPRAY)),
         Statement::new(
             "insert into source_attempts (tenant_id, source, id, reserved_at) \
              select $1, $2, $3, $4 from login_sources s where s.tenant_id = $1 and s.source = $2 \
@@ -134,7 +136,7 @@ pub fn count_failure(
         .bind(attempt)
         .bind(pair),
         Statement::new(
-            "update login_sources set banned_until = $4 where tenant_id = $1 and source = $2 \
+            "update login_sources set banned_until = $4, due_at = $4 where tenant_id = $1 and source = $2 \
              and (banned_until is null or banned_until <= $3) \
              and (select count(distinct a.pair) from source_attempts a \
                   where a.tenant_id = $1 and a.source = $2 and a.reserved_at > $5) >= $6",
@@ -165,7 +167,7 @@ pub fn delete_attempts_that_are_over(now: Timestamp, slice: i64) -> Statement {
 pub fn delete_sources_that_are_over(now: Timestamp, slice: i64) -> Statement {
     Statement::new(
         "delete from login_sources where (tenant_id, source) in \
-         (select s.tenant_id, s.source from login_sources s where s.updated_at < $1 \
+         (select s.tenant_id, s.source from login_sources s where s.due_at < $2 and s.updated_at < $1 \
           and (s.banned_until is null or s.banned_until < $2) and not exists \
           (select 1 from source_attempts a where a.tenant_id = s.tenant_id and a.source = s.source) limit $3) \
          and updated_at < $1 returning tenant_id",

@@ -57,7 +57,7 @@ async fn furnished(app: &TestApp, slug: &str) -> TestTenant {
          values ('{id}', '00', 1, 1, 0, 0, 0); \
          insert into session_operations (tenant_id, id, filter, end_reason, actor_kind, after_id, ended, started_at, \
          updated_at, change_id) values ('{id}', 'o1', '{{}}', 'ended_by_staff', 'staff', '', 0, 0, 0, 'c1'); \
-         insert into login_sources (tenant_id, source, updated_at, change_id) values ('{id}', '192.0.2.1', 0, 'c1'); \
+         insert into login_sources (tenant_id, source, updated_at, change_id, due_at) values ('{id}', '192.0.2.1', 0, 'c1', 0); \
          insert into source_attempts (tenant_id, source, id, reserved_at) values ('{id}', '192.0.2.1', 'a1', 0)"
     ))
     .await;

@@ -1,6 +1,6 @@
 //! Ten failed logins a minute and a hundred an hour from one address, whoever they are for (R021).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vestibule::flows::{delete_old_sources, summarise_refusals};
 use vestibule::tenants::Settings;
 
@@ -158,6 +158,35 @@ async fn R021_a_backend_hides_its_users_addresses_unless_its_tenant_believes_wha
 }
 
 #[tokio::test]
+async fn R021_R130_a_backend_behind_a_proxy_that_appends_it_has_its_users_told_apart_as_well() {
+    let app = TestApp::start_with(Wanted { trusted_proxies: vec!["10.0.0.0/8"], ..limiting() }).await;
+    let settings = Settings { trust_backend_address: true, ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    let by_backend = |call: LoginCall, chain: &str| {
+        let call = call.set("tenantKey", &*tenant.backend_key).set("tenantSecret", &*tenant.backend_secret);
+        app.send(from("10.0.0.1", call.header("x-forwarded-for", chain).request()))
+    };
+    let behind = |client: &str| format!("{client}, 192.0.2.1");
+    for number in 0..10 {
+        by_backend(stranger(&tenant, number), &behind(HERE)).await.expect(401);
+    }
+    told(&by_backend(tenant.login(INDIVIDUAL), &behind(HERE)).await, "login-minute");
+    let told_apart = by_backend(tenant.login(INDIVIDUAL), &behind(ELSEWHERE)).await.expect(200);
+    let personal = app.event_of(&tenant, &told_apart).await.personal;
+    assert_eq!((&personal["clientIp"], &personal["clientIpReason"]), (&json!(ELSEWHERE), &json!("vouched")));
+    // Where it says nothing of its users it vouches for none, and no user's failures are another's.
+    for number in 20..40 {
+        by_backend(stranger(&tenant, number), "192.0.2.1").await.expect(401);
+    }
+    let hidden = by_backend(tenant.login(INDIVIDUAL), "192.0.2.1").await.expect(200);
+    let personal = app.event_of(&tenant, &hidden).await.personal;
+    assert_eq!(
+        (&personal["clientIp"], &personal["clientIpReason"]),
+        (&json!("192.0.2.1"), &json!("forwarded"))
+    );
+}
+
+#[tokio::test]
 async fn R021_whoever_proves_to_be_the_owner_gets_in_from_a_source_that_is_used_up() {
     let (app, tenant) = one().await;
     let token = right(&app, &tenant, HERE).await.expect(200).field("refreshToken").to_owned();
@@ -209,6 +238,24 @@ async fn R028_what_nobody_counts_any_more_is_deleted_and_what_counts_is_kept() {
     delete_old_sources(&app.app).await.unwrap();
     assert_eq!(app.number_of("source_attempts").await, 0);
     assert_eq!(app.number_of("login_sources").await, 0);
+}
+
+#[tokio::test]
+async fn R028_upkeep_looks_at_a_source_when_it_is_due_and_another_login_does_not_move_that() {
+    let (app, tenant) = one().await;
+    let (came, due_in) = (app.clock.now().as_millis(), 3 * HOUR);
+    let is_due = async |source: &str, at: i64| {
+        app.number_of(&format!("login_sources where source = '{source}' and due_at = {at}")).await == 1
+    };
+    right(&app, &tenant, ELSEWHERE).await.expect(200);
+    fail_from(&app, &tenant, HERE, 0..10).await;
+    assert!(is_due(ELSEWHERE, came + due_in).await && is_due(HERE, came + due_in).await);
+    app.clock.advance(MINUTE);
+    right(&app, &tenant, ELSEWHERE).await.expect(200);
+    assert!(is_due(ELSEWHERE, came + due_in).await, "no update touches its index");
+    // The fifteenth guess shuts it out.
+    fail_from(&app, &tenant, HERE, 10..15).await;
+    assert!(is_due(HERE, came + MINUTE + 24 * HOUR).await);
 }
 
 #[tokio::test]
