@@ -36,12 +36,14 @@ impl FromRequestParts<SharedApp> for BackendCaller {
         }
         let client = headers::client(parts, app)?;
         let mut shown = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
-        let named = shown.0.clone();
-        let (guess, now) = (KeyGuess::new(app, &client, "basic", &named), app.clock.now());
-        guess.check(app, now)?;
+        let decoded = headers::form_decoded(&shown.0, &shown.1);
+        // However it is spelled, it is one key.
+        let key = decoded.as_ref().map_or_else(|| shown.0.clone(), |(key, _)| key.clone());
+        let guess = KeyGuess::at_key(app, &client, &key);
+        guess.check(app)?;
         let authenticated = match authenticate_backend(app, &shown.0, &shown.1, &client).await {
             // As it stands first: a key that was brought along may have any of these characters.
-            Err(Error::BackendKey) => match headers::form_decoded(&shown.0, &shown.1) {
+            Err(Error::BackendKey) => match decoded {
                 Some(decoded) => {
                     shown = decoded;
                     authenticate_backend(app, &shown.0, &shown.1, &client).await
@@ -51,7 +53,7 @@ impl FromRequestParts<SharedApp> for BackendCaller {
             found => found,
         };
         if matches!(authenticated, Err(Error::BackendKey)) {
-            guess.count(app, now);
+            guess.count(app)?;
         }
         let (tenant, key) = authenticated?;
         if let Some(name) = headers::maybe_tenant(&parts.headers)?

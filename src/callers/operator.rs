@@ -43,9 +43,9 @@ impl FromRequestParts<SharedApp> for OperatorCaller {
         let good = operator.filter(|operator| operator.is_good(app.clock.now()));
         let Some(operator) = good else {
             // Whoever has a good one is let in from wherever others guess: 256 bits are not guessed.
-            let (guess, now) = (KeyGuess::new(app, &client, "operator", ""), app.clock.now());
-            guess.check(app, now)?;
-            guess.count(app, now);
+            let guess = KeyGuess::at_operator_token(app, &client);
+            guess.check(app)?;
+            guess.count(app)?;
             return Err(Error::Token(TokenProblem::Invalid));
         };
         Ok(Self { operator, client })

@@ -40,7 +40,8 @@ pub struct ChangePassword {
 /// Changes it and answers since when it holds. The rules come first: what they refuse is no attempt at the
 /// password in force. All other sessions end.
 pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
-    take(app, PASSWORD_CHANGE, (&request.tenant.id, &request.user.id))?;
+    // Of the session, not of the user: a stolen one is not to keep the owner from it. What is compared the throttle bounds.
+    take(app, PASSWORD_CHANGE, (&request.tenant.id, &request.session.id))?;
     let tenant = &request.tenant;
     let owner = password_owner::find(app, &tenant.id, By::Id(&request.user.id)).await?;
     let owner = owner.ok_or(Error::NotFound)?;

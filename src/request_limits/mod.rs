@@ -36,11 +36,17 @@ pub const INTROSPECTION: Rate = Rate { name: "introspection", quota: 2_000, wind
 /// Revocations by one backend key. Each may write.
 pub const REVOCATION: Rate = Rate { name: "revocation", quota: 200, window_seconds: 1 };
 
-/// Changes of one user's password, right or wrong: they hash twice.
+/// Changes of the password in one session, right or wrong: they hash twice.
 pub const PASSWORD_CHANGE: Rate = Rate { name: "password-change", quota: 10, window_seconds: 600 };
+
+/// Of all rates.
+const LONGEST_WINDOW_SECONDS: i64 = PASSWORD_CHANGE.window_seconds;
 
 /// Events of one kind that one caller can bring about.
 pub const ALERT: Rate = Rate { name: "alert", quota: 1, window_seconds: 60 };
+
+/// What is wrong with tenant or key, whatever it is, from one source: more is not told apart from guessing.
+pub const WRONG_KEYS: Rate = Rate { name: "wrong-keys", quota: 600, window_seconds: 60 };
 
 /// A tenant's requests.
 #[must_use]
@@ -48,9 +54,13 @@ pub const fn tenant_rate(requests_per_second: i64) -> Rate {
     Rate { name: "tenant", quota: requests_per_second, window_seconds: 1 }
 }
 
-/// How many wrong keys may be shown from one source in [`GUESS_SECONDS`].
+/// How many guesses at one key may be made from one source in [`GUESS_SECONDS`].
 const GUESSES: usize = 10;
 const GUESS_SECONDS: i64 = 60;
+
+/// Requests at once read the clock one after the other: what lies further ahead of it than this was written down before
+/// it was set back, and counts no more (R159).
+const SET_BACK_MILLIS: i64 = 1_000;
 
 /// What each node remembers of who did how much lately.
 #[derive(Debug)]
@@ -83,14 +93,25 @@ impl RequestLimits {
     }
 
     /// Refuses whom [`RequestLimits::take`] would refuse, and counts nothing.
-    pub fn check(&self, rate: Rate, caller: impl Hash, now: Timestamp) -> Result<(), Exceeded> {
+    fn check(&self, rate: Rate, caller: impl Hash, now: Timestamp) -> Result<(), Exceeded> {
         let key = self.key((rate.name, caller));
         self.rates.look(key, |ahead| ahead.check(rate, now)).unwrap_or(Ok(()))
     }
 
-    /// Refuses whoever has guessed too often.
-    pub fn check_guesses(&self, guesser: impl Hash, now: Timestamp) -> Result<(), Exceeded> {
-        self.guesses.look(self.key(guesser), |guesses| guesses.check(now)).unwrap_or(Ok(()))
+    /// Refuses whoever has guessed too often: ten times, or once where [`WRONG_KEYS`] are used up for the source. So no
+    /// source fills many places with guesses that hold it back.
+    pub fn check_guesses(
+        &self,
+        guesser: impl Hash,
+        source: impl Hash,
+        now: Timestamp,
+    ) -> Result<(), Exceeded> {
+        let most = |guesses: &Guesses| {
+            // Whoever has guessed at nothing, as nearly everybody, costs one look.
+            let is_used_up = guesses.within(now) > 0 && self.check(WRONG_KEYS, source, now).is_err();
+            guesses.check(if is_used_up { 1 } else { GUESSES }, now)
+        };
+        self.guesses.look(self.key(guesser), most).unwrap_or(Ok(()))
     }
 
     /// Counts a wrong guess: the how manieth it is within the window, as far as it is counted.
@@ -104,17 +125,25 @@ impl RequestLimits {
 struct Guesses([i64; GUESSES]);
 
 impl Guesses {
-    fn within(&self, now: Timestamp) -> usize {
-        let since = now.plus_seconds(-GUESS_SECONDS).as_millis();
-        self.0.iter().filter(|at| **at > since).count()
+    /// Those that count now.
+    fn counted(&self, now: Timestamp) -> impl Iterator<Item = i64> {
+        let (since, until) = (now.plus_seconds(-GUESS_SECONDS).as_millis(), latest(now).as_millis());
+        self.0.iter().copied().filter(move |at| since < *at && *at <= until)
     }
 
-    fn check(&self, now: Timestamp) -> Result<(), Exceeded> {
-        if self.within(now) < GUESSES {
+    fn within(&self, now: Timestamp) -> usize {
+        self.counted(now).count()
+    }
+
+    fn check(&self, most: usize, now: Timestamp) -> Result<(), Exceeded> {
+        let within = self.within(now);
+        if within < most {
             return Ok(());
         }
-        let oldest = self.0.iter().min().copied().unwrap_or_default();
-        let wait = oldest + GUESS_SECONDS * 1_000 - now.as_millis();
+        // Once all but so many have become old.
+        let mut counted: Vec<_> = self.counted(now).collect();
+        counted.sort_unstable();
+        let wait = counted[within - most] + GUESS_SECONDS * 1_000 - now.as_millis();
         Err(Exceeded {
             limit: "wrong-keys",
             quota: 10,
@@ -124,7 +153,8 @@ impl Guesses {
     }
 
     fn count(&mut self, now: Timestamp) -> usize {
-        if let Some(oldest) = self.0.iter_mut().min() {
+        let until = latest(now).as_millis();
+        if let Some(oldest) = self.0.iter_mut().min_by_key(|at| if **at > until { i64::MIN } else { **at }) {
             *oldest = now.as_millis();
         }
         self.within(now)
@@ -136,8 +166,9 @@ impl Entry for Guesses {
         self.within(now) == GUESSES
     }
 
-    fn rank(&self) -> i64 {
-        self.0.iter().max().copied().unwrap_or_default()
+    fn rank(&self, now: Timestamp) -> i64 {
+        let until = latest(now).as_millis();
+        self.0.iter().copied().filter(|at| *at <= until).max().unwrap_or_default()
     }
 }
 
@@ -148,12 +179,19 @@ struct Ahead(i64);
 impl Ahead {
     fn take(&mut self, rate: Rate, now: Timestamp) -> Result<(), Exceeded> {
         self.check(rate, now)?;
-        self.0 = self.0.max(micros(now)) + one(rate);
+        self.0 = micros(now) + self.ahead(rate.window_seconds, now) + one(rate);
         Ok(())
     }
 
+    /// How far ahead it is. Further than its window it cannot be but where the clock was set back: then it begins anew, or
+    /// everybody would be refused until the clock has caught up.
+    fn ahead(self, window_seconds: i64, now: Timestamp) -> i64 {
+        let most = micros(latest(now).plus_seconds(window_seconds));
+        if self.0 > most { 0 } else { (self.0 - micros(now)).max(0) }
+    }
+
     fn check(self, rate: Rate, now: Timestamp) -> Result<(), Exceeded> {
-        let ahead = self.0.max(micros(now)) - micros(now);
+        let ahead = self.ahead(rate.window_seconds, now);
         let wait = ahead + one(rate) - rate.quota.max(1) * one(rate);
         let Rate { name: limit, quota, window_seconds } = rate;
         if wait <= 0 {
@@ -170,9 +208,14 @@ impl Entry for Ahead {
         false
     }
 
-    fn rank(&self) -> i64 {
-        self.0
+    fn rank(&self, now: Timestamp) -> i64 {
+        self.ahead(LONGEST_WINDOW_SECONDS, now)
     }
+}
+
+/// Until when an instant that was written down is not of the future.
+const fn latest(now: Timestamp) -> Timestamp {
+    now.plus_millis(SET_BACK_MILLIS)
 }
 
 /// How long one takes to be made up for, in microseconds.
@@ -216,18 +259,78 @@ mod tests {
     }
 
     #[test]
+    fn R159_a_clock_that_is_set_back_refuses_nobody_for_longer_than_a_second_and_forgives_no_guesser() {
+        let limits = RequestLimits::default();
+        for (window_seconds, back) in [(1, 1_500), (1, 3_600_000), (60, 3_600_000), (600, 3_600_000)] {
+            let (rate, now) = (Rate { name: "test", quota: 5, window_seconds }, START.plus_millis(-back));
+            for _ in 0..5 {
+                limits.take(rate, (window_seconds, back), START).unwrap();
+            }
+            for _ in 0..5 {
+                limits.take(rate, (window_seconds, back), now).unwrap();
+            }
+            limits.take(rate, (window_seconds, back), now).unwrap_err();
+            // Others read the clock a moment before.
+            limits.take(rate, (window_seconds, back), now.plus_millis(-3)).unwrap_err();
+        }
+        let back = START.plus_seconds(-3_600);
+        for now in [START, back] {
+            for _ in 0..10 {
+                limits.check_guesses("a", "here", now).unwrap();
+                limits.count_guess("a", now);
+            }
+            assert_eq!(limits.check_guesses("a", "here", now).unwrap_err().retry_after, 60);
+        }
+    }
+
+    #[test]
+    fn R159_what_is_left_of_a_clock_that_was_ahead_goes_first() {
+        let limits = RequestLimits::default();
+        let rate = Rate { name: "test", quota: 1, window_seconds: 600 };
+        for number in 0..200_000 {
+            limits.count_guess(("ahead", number), START.plus_seconds(3_600));
+            limits.take(rate, ("ahead", number), START.plus_seconds(3_600)).unwrap();
+        }
+        // As many as have room: two hundred of 16,384 and of 32,768 places.
+        for number in 0..200 {
+            limits.count_guess(("now", number), START);
+            limits.take(rate, ("now", number), START).unwrap();
+        }
+        for number in 0..200 {
+            assert_eq!(limits.count_guess(("now", number), START), 2, "{number}");
+            limits.take(rate, ("now", number), START).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn R024_R028_one_source_fills_no_more_places_than_its_wrong_keys_and_holds_nobody_back_who_guessed_nothing()
+     {
+        let limits = RequestLimits::default();
+        for number in 0..600 {
+            limits.check_guesses(number % 60, "here", START).unwrap();
+            limits.count_guess(number % 60, START);
+            limits.take(WRONG_KEYS, "here", START).unwrap();
+        }
+        limits.take(WRONG_KEYS, "here", START).unwrap_err();
+        limits.check_guesses("another", "here", START).unwrap();
+        limits.count_guess("another", START);
+        assert_eq!(limits.check_guesses("another", "here", START).unwrap_err().retry_after, 60);
+        limits.check_guesses("another", "elsewhere", START).unwrap();
+    }
+
+    #[test]
     fn R024_of_any_minute_ten_guesses_are_let_through() {
         let limits = RequestLimits::default();
         for number in 0..10 {
             let now = START.plus_seconds(number * 5);
-            limits.check_guesses("a", now).unwrap();
+            limits.check_guesses("a", "here", now).unwrap();
             limits.count_guess("a", now);
         }
-        assert_eq!(limits.check_guesses("a", START.plus_seconds(50)).unwrap_err().retry_after, 10);
-        limits.check_guesses("b", START.plus_seconds(50)).unwrap();
-        limits.check_guesses("a", START.plus_seconds(60)).unwrap();
+        assert_eq!(limits.check_guesses("a", "here", START.plus_seconds(50)).unwrap_err().retry_after, 10);
+        limits.check_guesses("b", "here", START.plus_seconds(50)).unwrap();
+        limits.check_guesses("a", "here", START.plus_seconds(60)).unwrap();
         limits.count_guess("a", START.plus_seconds(60));
-        limits.check_guesses("a", START.plus_seconds(60)).unwrap_err();
+        limits.check_guesses("a", "here", START.plus_seconds(60)).unwrap_err();
     }
 
     #[test]
@@ -240,7 +343,7 @@ mod tests {
         for number in 0..1_000_000 {
             limits.count_guess(("stranger", number), START.plus_seconds(1));
         }
-        limits.check_guesses("blocked", START.plus_seconds(1)).unwrap_err();
+        limits.check_guesses("blocked", "here", START.plus_seconds(1)).unwrap_err();
         assert_eq!(limits.guesses.slots(), slots);
         let bytes = slots * (size_of::<Guesses>() + size_of::<u64>());
         assert!(bytes < 2 << 20, "{bytes}");

@@ -12,7 +12,7 @@ pub(super) trait Entry: Copy + Default {
     fn is_held(&self, now: Timestamp) -> bool;
 
     /// Who comes to full places takes that of the smallest.
-    fn rank(&self) -> i64;
+    fn rank(&self, now: Timestamp) -> i64;
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -39,7 +39,7 @@ impl<T: Entry> Table<T> {
         let place = own.or_else(|| {
             let others = row.iter().enumerate().filter(|(_, slot)| !slot.entry.is_held(now));
             let least =
-                others.min_by_key(|(_, slot)| if slot.key == 0 { i64::MIN } else { slot.entry.rank() });
+                others.min_by_key(|(_, slot)| if slot.key == 0 { i64::MIN } else { slot.entry.rank(now) });
             least.map(|(place, _)| place)
         })?;
         let slot = &mut row[place];

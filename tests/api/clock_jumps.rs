@@ -5,12 +5,17 @@ use vestibule::db::Statement;
 use vestibule::flows::number_events;
 use vestibule::tenants::{Family, Settings};
 
-use crate::support::app::{Answer, NIL, TestApp, TestTenant};
+use crate::support::app::{Answer, NIL, TestApp, TestTenant, Wanted};
 use crate::support::calls::{Call, Opened, session_path};
 use crate::support::login::until;
 
 const HOUR: i64 = 3_600_000;
 const INDIVIDUAL: Family = Family::Individual;
+
+/// As it is shipped: with all limits.
+async fn start() -> TestApp {
+    TestApp::start_with(Wanted { source_limits: true, request_limits: true, ..Wanted::default() }).await
+}
 
 async fn refresh(app: &TestApp, tenant: &TestTenant, of: &Opened) -> Answer {
     let path = session_path(of.family, NIL, NIL, &of.session);
@@ -25,7 +30,7 @@ async fn is_locked(app: &TestApp, tenant: &TestTenant) -> bool {
 
 #[tokio::test]
 async fn R159_a_clock_set_back_by_an_hour_ends_no_lock_and_forgets_none_when_it_comes_back() {
-    let app = TestApp::start().await;
+    let app = start().await;
     let tenant = app.tenant("acme").await;
     app.fail(&tenant.login(INDIVIDUAL), 5).await;
     assert!(is_locked(&app, &tenant).await);
@@ -41,7 +46,7 @@ async fn R159_a_clock_set_back_by_an_hour_ends_no_lock_and_forgets_none_when_it_
 
 #[tokio::test]
 async fn R159_R076_a_clock_set_back_signs_nobody_out_and_revives_nothing_that_had_ended() {
-    let app = TestApp::start().await;
+    let app = start().await;
     let tenant = app.tenant("acme").await;
     let (open, over) = (app.open(&tenant, INDIVIDUAL).await, app.open(&tenant, Family::Admin).await);
     app.end(&tenant, &over).await.expect(200);
@@ -73,7 +78,7 @@ async fn R159_R076_a_clock_set_back_signs_nobody_out_and_revives_nothing_that_ha
 
 #[tokio::test]
 async fn R159_a_clock_that_was_an_hour_ahead_has_not_signed_out_whoever_may_be_idle_for_longer() {
-    let app = TestApp::start().await;
+    let app = start().await;
     let settings = Settings { idle_seconds: Some(7_200), ..Settings::default() };
     let tenant = app.tenant_with("acme", settings).await;
     let open = app.open(&tenant, INDIVIDUAL).await;
@@ -88,7 +93,7 @@ async fn R159_a_clock_that_was_an_hour_ahead_has_not_signed_out_whoever_may_be_i
 
 #[tokio::test]
 async fn R159_ids_stay_unique_and_the_sealer_numbers_every_event_on_whichever_side_of_a_jump() {
-    let app = TestApp::start().await;
+    let app = start().await;
     let tenant = app.tenant("acme").await;
     let mut sessions = std::collections::BTreeSet::new();
     for jump in [0, HOUR, -HOUR, -HOUR, HOUR] {
@@ -111,4 +116,24 @@ async fn R159_ids_stay_unique_and_the_sealer_numbers_every_event_on_whichever_si
         (rows[0].int("most").unwrap(), rows[0].int("number").unwrap())
     };
     assert_eq!(most, number, "no gap");
+}
+
+#[tokio::test]
+async fn R159_a_clock_set_back_while_limits_are_used_up_is_an_outage_for_nobody() {
+    let app = start().await;
+    let settings = Settings { requests_per_second: 5, ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    let backend = Call::get("/api/v2.1/events").backend(&tenant);
+    for _ in 0..5 {
+        app.view(&tenant, &opened).await.expect(200);
+        app.login(&tenant, INDIVIDUAL).await;
+    }
+    app.view(&tenant, &opened).await.expect(429);
+    app.login(&tenant, INDIVIDUAL).await.expect(429);
+    app.clock.advance(-HOUR);
+    app.login(&tenant, INDIVIDUAL).await.expect(200);
+    app.call(backend).await.expect(200);
+    // An access token from the future opens nothing, and a refresh brings one of this clock.
+    refresh(&app, &tenant, &opened).await.expect(200);
 }

@@ -5,6 +5,7 @@
 //! its own drives the attempt to its end, whoever has gone.
 
 mod attempt;
+mod door;
 mod limits;
 mod proof;
 mod read;
@@ -19,7 +20,7 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
-use crate::ids::{AttemptId, CustomerId, UserId, system_tenant};
+use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Tenant, TenantName};
@@ -28,11 +29,12 @@ use crate::users::{LoginName, User};
 
 use super::new_password::ticket;
 use super::password_attempt::tells_of_the_hash;
-use super::request_limits::{KeyGuess, take_tenants};
-use super::shown_key::{ShownKey, vouch};
+use super::request_limits::take_tenants_login;
+use super::shown_key::ShownKey;
 use super::signing_key::signing_key;
 use super::source_attempt::{LimitedSource, SourceAttempt};
 use attempt::Attempt;
+use door::Guessing;
 use read::Found;
 
 /// An id in a path: one user's own, or nil for "whoever the username says".
@@ -103,30 +105,16 @@ pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
 
 async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
-    let guess = KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key);
-    guess.check(app, now)?;
     let token = proof::shown_token(&request);
+    let guessing = Guessing::begin(app, &request, token.as_ref())?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
-    let opened = open_the_door(app, &mut request, &found, now);
-    match opened {
-        Err(Error::Tenant(TenantProblem::KeyWrong)) => {
-            KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, now);
-        }
-        // Under the source alone: whatever it calls them, there are no such tenants.
-        Err(Error::Tenant(TenantProblem::Unknown)) => {
-            let guess = KeyGuess::new(app, &request.client, "", "");
-            guess.check(app, now)?;
-            guess.count(app, now);
-        }
-        _ => (),
-    }
-    opened?;
-    take_tenants(app, &found.tenant)?;
+    let (proof, subject) = guessing.enter(app, &mut request, token.as_ref(), &found, now)?;
+    // Before it spends anything of the tenant's: what a source may not do costs nobody else (R023).
+    let source = admit_source(app, &request, &found, proof, now).await?;
+    take_tenants_login(app, &found.tenant)?;
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
-    let (proof, subject) = proof::proven(app, &request, token.as_ref(), &found);
-    let source = admit_source(app, &request, &found, proof, now).await?;
 
     let no_failure_before = Instant::now() + found.tenant.failure_floor;
     let attempt = Attempt {
@@ -184,33 +172,4 @@ async fn drive(attempt: Attempt) -> Result<LoggedIn, Error> {
         .await
         // Not the panic's own words, which may hold what caused it; the panic hook has its place.
         .map_err(|_| Error::Internal(anyhow::anyhow!("the login's task panicked")))?
-}
-
-/// Checks tenant, key and origin; whatever is wrong there has one answer and costs no hash (R045).
-fn open_the_door(app: &SharedApp, request: &mut Login, found: &Found, now: Timestamp) -> Result<(), Error> {
-    let Found { tenant, key, origin_listed, .. } = found;
-    let key_problem = match request.key.check(key.as_ref(), now) {
-        None if tenant.settings.key_optional.contains(&request.family) => None,
-        None => Some(TenantProblem::KeyMissing),
-        Some(checked) => checked.err(),
-    };
-    let same_tenant = request.tenant_in_body.as_ref().is_none_or(|name| name.names(tenant));
-    let problem = if tenant.id == system_tenant() {
-        Some(TenantProblem::Unknown)
-    } else if !tenant.active {
-        Some(TenantProblem::Inactive)
-    } else if !same_tenant {
-        Some(TenantProblem::Mismatch)
-    } else {
-        key_problem
-    };
-    if let Some(problem) = problem {
-        return Err(Error::Tenant(problem));
-    }
-    request.client.tenant.see(&tenant.id);
-    if !request.client.origin_is_admitted(*origin_listed, &app.options.public_url) {
-        return Err(Error::Tenant(TenantProblem::Origin));
-    }
-    vouch(app, tenant, key.as_ref(), &mut request.client);
-    Ok(())
 }

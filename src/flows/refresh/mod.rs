@@ -30,7 +30,7 @@ use crate::users::User;
 use super::access_claims::{OfSession, access_claims};
 use super::login::PathId;
 use super::other_tenants::refuse_other_tenant;
-use super::request_limits::{KeyGuess, check, take, take_tenants};
+use super::request_limits::{KeyGuess, take, take_tenants};
 use super::shown_key::ShownKey;
 use super::signing_key::signing_key;
 use decide::{Decision, decide};
@@ -91,17 +91,10 @@ pub async fn refresh(app: &App, mut request: Refresh) -> Result<Refreshed, Error
 }
 
 async fn run(app: &App, request: &mut Refresh, outcome: &mut &'static str) -> Result<Refreshed, Error> {
-    let source = Source::of(request.client.address.ip);
-    check(app, REFUSED_REFRESH, &source)?;
-    let begun = app.clock.now();
-    KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).check(app, begun)?;
     let refreshed = run_unlimited(app, request, outcome).await;
-    match &refreshed {
-        Err(Error::RefreshToken) => take(app, REFUSED_REFRESH, &source)?,
-        Err(Error::Tenant(TenantProblem::KeyWrong)) => {
-            KeyGuess::of_shown(app, &request.client, &request.tenant, &request.key).count(app, begun);
-        }
-        _ => (),
+    if matches!(refreshed, Err(Error::RefreshToken)) {
+        // Not before: others at the same address have tokens that hold, which are a proof.
+        take(app, REFUSED_REFRESH, Source::of(request.client.address.ip))?;
     }
     refreshed
 }
@@ -112,6 +105,7 @@ async fn run_unlimited(
     outcome: &mut &'static str,
 ) -> Result<Refreshed, Error> {
     let token = refresh_tokens::parse(request.refresh_token.expose_secret()).ok_or(Error::RefreshToken)?;
+    let guess = request.key.tenant_key.as_deref().map(|key| KeyGuess::at_key(app, &request.client, key));
     let mut is_counted = false;
     for _ in 0..TRIES {
         let now = app.clock.now();
@@ -121,7 +115,8 @@ async fn run_unlimited(
             take_tenants(app, &found.tenant)?;
             is_counted = true;
         }
-        let decision = match decide(app, request, &token, &found, now) {
+        let decided = decide(app, request, &token, &found, now);
+        let decision = match hold_to_guesses(app, guess.as_ref(), &found, decided) {
             Err(Error::Tenant(TenantProblem::Mismatch)) => {
                 let actor = Actor::of(&found.user);
                 let own = &found.tenant.id;
@@ -155,6 +150,26 @@ async fn run_unlimited(
     Err(Error::Unavailable(anyhow::anyhow!(
         "a session was changed by others {TRIES} times while it was refreshed"
     )))
+}
+
+/// Counts a wrong key, and refuses where too many were shown (R024). Nobody else's count: a token that holds is a proof. A
+/// replay is one whatever comes with it.
+fn hold_to_guesses(
+    app: &App,
+    guess: Option<&KeyGuess>,
+    found: &Found,
+    decided: Result<Decision, Error>,
+) -> Result<Decision, Error> {
+    let Some(guess) = guess.filter(|_| !matches!(decided, Ok(Decision::Replay))) else { return decided };
+    let is_wrong = matches!(decided, Err(Error::Tenant(TenantProblem::KeyWrong)));
+    match guess.check(app) {
+        Ok(()) if is_wrong => guess.count(app)?,
+        Ok(()) => (),
+        Err(refused) => {
+            guess.on_own_account(app, (&found.tenant.id, &found.user.id), is_wrong, refused)?;
+        }
+    }
+    decided
 }
 
 /// The tokens of the session's generation as it is given, with everything their answer tells.

@@ -36,48 +36,138 @@ async fn R024_the_eleventh_wrong_secret_in_a_minute_is_429_and_so_is_the_right_o
     log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await.expect(200);
 }
 
-#[tokio::test]
-async fn R024_R045_keys_that_nobody_has_and_tenants_that_nobody_knows_are_counted_alike() {
-    let (app, tenant) = one().await;
-    let made_up = tenant.login(INDIVIDUAL).set("tenantKey", "no-such-key");
-    for _ in 0..10 {
-        log_in(&app, GUESSER, made_up.clone()).await.expect(403);
-    }
-    told(&log_in(&app, GUESSER, made_up).await, "wrong-keys");
-    for number in 0..10 {
-        let call = tenant.login(INDIVIDUAL).header("x-tenant-id", format!("nobody-{number}"));
-        log_in(&app, GUESSER, call).await.expect(403);
-    }
-    let call = tenant.login(INDIVIDUAL).header("x-tenant-id", "nobody-else");
-    told(&log_in(&app, GUESSER, call).await, "wrong-keys");
-    log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await.expect(200);
+/// The owner's refresh with a secret, from the guesser's address.
+fn refresh(tenant: &TestTenant, refresh_token: &str, secret: &str) -> axum::http::Request<axum::body::Body> {
+    let path = format!("{}/users/{NIL}/sessions", prefix(INDIVIDUAL, NIL));
+    let body = json!({ "refreshToken": refresh_token, "tenantKey": tenant.key, "tenantSecret": secret });
+    let call = Call::new("PUT", path).tenant(&tenant.slug).and("deviceid", "device-1").json(&body);
+    from(GUESSER, call.request())
 }
 
 #[tokio::test]
-async fn R024_secrets_are_guessed_at_refreshes_and_by_basic_no_faster() {
+async fn R020_R024_who_guesses_at_the_owners_own_address_keeps_neither_the_phone_nor_its_session_out() {
     let (app, tenant) = one().await;
     let opened = app.open(&tenant, INDIVIDUAL).await;
-    let refresh = |secret: &str| {
-        let path = format!("{}/users/{NIL}/sessions", prefix(INDIVIDUAL, NIL));
-        let body = json!({ "refreshToken": opened.refresh, "tenantKey": tenant.key, "tenantSecret": secret });
-        let call = Call::new("PUT", path).tenant(&tenant.slug).and("deviceid", "device-1").json(&body);
-        from(GUESSER, call.request())
-    };
+    let proving = |call: LoginCall| call.header("x-device-proof", &opened.refresh);
     for _ in 0..10 {
-        app.send(refresh("wrong")).await.expect(403);
+        log_in(&app, GUESSER, with_secret(&tenant, "guess")).await.expect(403);
     }
-    told(&app.send(refresh(&tenant.secret)).await, "wrong-keys");
     told(&log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await, "wrong-keys");
-    let events = |secret: &str| {
-        from(GUESSER, Call::get("/api/v2.1/events").basic(&tenant.backend_key, secret).request())
-    };
-    for _ in 0..10 {
-        app.send(events("wrong")).await.expect(401);
+    log_in(&app, GUESSER, proving(tenant.login(INDIVIDUAL))).await.expect(200);
+    let refreshed = app.send(refresh(&tenant, &opened.refresh, &tenant.secret)).await.expect(200);
+    // Nothing else speaks for anybody: no half a proof, another's or a forged token, and none beside a wrong password.
+    let mut forged = opened.refresh.clone();
+    forged.replace_range(60..61, if &forged[60..61] == "A" { "B" } else { "A" });
+    for call in [
+        tenant.login(INDIVIDUAL).header("x-device-proof", &forged),
+        proving(tenant.login(INDIVIDUAL).header("deviceid", "device-2")),
+        proving(tenant.login(vestibule::tenants::Family::Organization)),
+        proving(tenant.login(INDIVIDUAL).named("nobody@x.test")),
+        proving(with_secret(&tenant, "guess")),
+    ] {
+        told(&log_in(&app, GUESSER, call).await, "wrong-keys");
     }
-    told(&app.send(events(&tenant.backend_secret)).await, "wrong-keys");
+    log_in(&app, GUESSER, proving(tenant.login(INDIVIDUAL)).set("password", "wrong")).await.expect(401);
+    assert_ne!(refreshed.field("refreshToken"), opened.refresh);
+}
+
+#[tokio::test]
+async fn R024_an_account_of_ones_own_gives_ten_guesses_more_and_no_word_of_which_was_right() {
+    let (app, tenant) = one().await;
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    let proving = |call: LoginCall| call.header("x-device-proof", &opened.refresh);
+    for _ in 0..10 {
+        log_in(&app, GUESSER, with_secret(&tenant, "guess")).await.expect(403);
+    }
+    for _ in 0..5 {
+        told(&log_in(&app, GUESSER, proving(with_secret(&tenant, "guess"))).await, "wrong-keys");
+        told(&app.send(refresh(&tenant, &opened.refresh, "guess")).await, "wrong-keys");
+    }
+    told(&log_in(&app, GUESSER, proving(tenant.login(INDIVIDUAL))).await, "wrong-keys");
+    told(&app.send(refresh(&tenant, &opened.refresh, &tenant.secret)).await, "wrong-keys");
+    app.clock.advance(60_000);
+    log_in(&app, GUESSER, proving(tenant.login(INDIVIDUAL))).await.expect(200);
+    app.send(refresh(&tenant, &opened.refresh, &tenant.secret)).await.expect(200);
+}
+
+#[tokio::test]
+async fn R024_a_right_key_from_an_origin_that_nobody_lists_is_told_from_a_wrong_one_by_nobody_who_guesses() {
+    let (app, tenant) = one().await;
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    for _ in 0..10 {
+        log_in(&app, GUESSER, with_secret(&tenant, "guess")).await.expect(403);
+    }
+    for call in [tenant.login(INDIVIDUAL), with_secret(&tenant, "guess")] {
+        let call = call.header("x-device-proof", &opened.refresh).header("origin", "https://evil.test");
+        told(&log_in(&app, GUESSER, call).await, "wrong-keys");
+    }
+}
+
+#[tokio::test]
+async fn R024_R028_beyond_six_hundred_wrong_keys_from_one_source_all_that_is_wrong_is_429_and_who_guessed_nothing_gets_in()
+ {
+    let (app, tenant) = one().await;
+    let suspended = app.tenant("suspended").await;
+    app.script("update tenants set status = 'suspended' where slug = 'suspended'").await;
+    let made_up = |number: usize| tenant.login(INDIVIDUAL).set("tenantKey", format!("no-such-key-{number}"));
+    for number in 0..600 {
+        log_in(&app, GUESSER, made_up(number)).await.expect(403);
+    }
+    let wrong = [
+        made_up(600),
+        suspended.login(INDIVIDUAL),
+        tenant
+            .login(INDIVIDUAL)
+            .set("tenantId", ())
+            .header("x-tenant-id", "nobody")
+            .set("tenantKey", "no-such-key"),
+        tenant.login(INDIVIDUAL).set("tenantKey", ()).set("tenantSecret", ()),
+        tenant.login(INDIVIDUAL).set("tenantId", suspended.id.as_str()).set("tenantKey", "no-such-key-x"),
+    ];
+    let mut seen = Vec::new();
+    for call in wrong {
+        let answer = log_in(&app, GUESSER, call).await;
+        told(&answer, "wrong-keys");
+        seen.push(answer.fingerprint());
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:?}");
+    log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await.expect(200);
+    told(&log_in(&app, GUESSER, with_secret(&tenant, "guess")).await, "wrong-keys");
+    told(&log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await, "wrong-keys");
+    log_in(&app, ELSEWHERE, with_secret(&tenant, "guess")).await.expect(403);
+}
+
+#[tokio::test]
+async fn R024_one_secret_is_guessed_ten_times_a_minute_wherever_its_key_is_shown_and_however_it_is_spelled() {
+    let (app, tenant) = one().await;
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    for _ in 0..10 {
+        app.send(refresh(&tenant, &opened.refresh, "wrong")).await.expect(403);
+    }
+    told(&log_in(&app, GUESSER, tenant.login(INDIVIDUAL)).await, "wrong-keys");
+
+    let by_basic =
+        |key: &str, secret: &str| from(GUESSER, Call::get("/api/v2.1/events").basic(key, secret).request());
+    let key = tenant.backend_key.clone();
+    let encoded = |at: usize| format!("{}%{:02X}{}", &key[..at], key.as_bytes()[at], &key[at + 1..]);
+    let by_login = |tenant_name: &str| {
+        let call = tenant.login(INDIVIDUAL).header("x-tenant-id", tenant_name);
+        log_in(&app, GUESSER, call.set("tenantKey", &*key).set("tenantSecret", "wrong"))
+    };
+    for at in 0..6 {
+        app.send(by_basic(&encoded(at), "wrong")).await.expect(401);
+    }
+    app.send(by_basic(&key, "wrong")).await.expect(401);
+    app.send(by_basic(&key, "%77rong")).await.expect(401);
+    by_login(&tenant.slug).await.expect(403);
+    by_login(tenant.id.as_str()).await.expect(403);
+    for spelled in [key.clone(), encoded(7)] {
+        told(&app.send(by_basic(&spelled, &tenant.backend_secret)).await, "wrong-keys");
+    }
+    told(&by_login(&tenant.slug).await, "wrong-keys");
     app.send(from(ELSEWHERE, Call::get("/api/v2.1/events").backend(&tenant).request())).await.expect(200);
     app.clock.advance(60_000);
-    app.send(events(&tenant.backend_secret)).await.expect(200);
+    app.send(by_basic(&encoded(7), &tenant.backend_secret)).await.expect(200);
 }
 
 #[tokio::test]

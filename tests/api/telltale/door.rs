@@ -4,7 +4,7 @@ use vestibule::ids::NIL;
 use vestibule::tenants::Family;
 
 use super::{Cost, Set};
-use crate::support::app::{LoginCall, TestApp, TestTenant};
+use crate::support::app::{LoginCall, TestApp, TestTenant, Wanted};
 
 /// Everything that keeps a login outside.
 fn refused(
@@ -72,4 +72,42 @@ async fn R044_R045_every_reason_at_the_door_is_one_403_byte_for_byte_of_no_hash_
     for tenant in [&tenant, &suspended, &deleted] {
         assert_eq!(app.event_names(tenant).await, [""; 0]);
     }
+}
+
+#[tokio::test]
+async fn R024_R044_R045_too_often_at_the_door_is_one_429_for_every_reason_and_costs_each_the_same() {
+    let wanted = Wanted { source_limits: true, trusted_proxies: vec!["127.0.0.1/32"], ..Wanted::default() };
+    let app = TestApp::start_with(wanted).await;
+    let tenant = app.tenant("acme").await;
+    let (suspended, deleted) = (app.tenant("suspended").await, app.tenant("deleted").await);
+    for tenant in [&suspended, &deleted] {
+        app.script(&format!("update tenants set status = '{0}' where slug = '{0}'", tenant.slug)).await;
+    }
+    // A token that might be a proof, and is not this tenant's.
+    let globex = app.tenant("globex").await;
+    let token = app.open(&globex, Family::Individual).await.refresh;
+    let counted = async || app.number_of("throttles").await + app.number_of("source_attempts").await;
+    let before = counted().await;
+    let [mut first, mut later, mut proving] = [Set::default(), Set::default(), Set::default()];
+    let all = refused(&tenant, &suspended, &deleted, Family::Individual);
+    // That is the app's mistake, with a key that is right.
+    let all = all.into_iter().filter(|(what, _)| *what != "an origin nobody lists");
+    for (number, (what, call)) in all.enumerate() {
+        let call = call.header("x-forwarded-for", format!("198.51.100.{number}"));
+        for _ in 0..10 {
+            first.send(&app, &what, &call, 403).await;
+        }
+        // Where no key is shown none is guessed, and the tenant might need none: so it is read.
+        let shows = call.body.get("tenantKey").is_some();
+        let set = if shows { &mut later } else { &mut proving };
+        for _ in 0..3 {
+            set.send(&app, &what, &call, 429).await;
+        }
+        let shown = call.header("x-device-proof", &token);
+        proving.send(&app, &what, &shown, 429).await;
+    }
+    assert_eq!(first.is_of_one_kind(210, "Invalid tenant", 0), Cost { hashes: 0, calls: 1, statements: 1 });
+    assert_eq!(later.is_of_one_kind(57, "wrong-keys", 0), Cost { hashes: 0, calls: 0, statements: 0 });
+    assert_eq!(proving.is_of_one_kind(27, "wrong-keys", 0), Cost { hashes: 0, calls: 1, statements: 1 });
+    assert_eq!(counted().await, before);
 }
