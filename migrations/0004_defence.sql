@@ -80,3 +80,7 @@ create table audit_keys (
 -- ---- Secrets
 
 -- ---- Backups and restores
+
+-- When the database was last put back to an older copy of itself, which is another history from there on: cursors of
+-- its events name it, and none of an earlier history is taken.
+alter table tenants add column restored_at bigint;

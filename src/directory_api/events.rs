@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, Read};
 use crate::error::Error;
-use crate::events::{EventFilter, EventName, Recorded};
+use crate::events::{EventFilter, EventName, FeedPlace, OF_ANOTHER_HISTORY, Recorded};
 use crate::flows::{EventPage, read_events};
 use crate::http::envelope::Success;
 use crate::http::paging::{DEFAULT_LIMIT, List, limit};
@@ -194,15 +194,14 @@ pub(super) async fn get_events(
     let tenant = &caller.tenant.id;
     let list = List { master: &app.master, tenant, query: named(&filter) };
     let wrong = || Error::invalid("after", "is no cursor of this feed with these filters; begin without one");
-    let after = query.after.as_deref().map(|cursor| {
-        list.position(cursor).and_then(|position| position.parse::<i64>().ok()).ok_or_else(wrong)
-    });
-    let (after, limit) = (after.transpose()?.unwrap_or(0), query.limit.unwrap_or(DEFAULT_LIMIT));
-    let page = read_events(&app.db, tenant, &filter, after, limit).await?.ok_or_else(|| {
-        let newer =
-            "is newer than the newest event: the database is an older copy of itself; begin without one";
-        Error::invalid("after", newer)
-    })?;
+    let after = query
+        .after
+        .as_deref()
+        .map(|cursor| list.position(cursor).and_then(|place| FeedPlace::parse(&place)).ok_or_else(wrong));
+    let (after, limit) = (after.transpose()?, query.limit.unwrap_or(DEFAULT_LIMIT));
+    let page = read_events(&app.db, tenant, &filter, after, limit)
+        .await?
+        .ok_or_else(|| Error::invalid("after", OF_ANOTHER_HISTORY))?;
     let EventPage { events, next, more } = page;
     Ok(Success::new(EventList {
         items: events.into_iter().map(EventView::from).collect(),

@@ -6,6 +6,7 @@
 mod catalogue;
 pub mod deeds;
 pub mod locks;
+mod place;
 mod recorded;
 pub mod revocations;
 pub mod sealing;
@@ -20,6 +21,7 @@ use crate::secrets::sha256;
 use crate::users::{User, UserKind};
 
 pub use catalogue::events_document;
+pub use place::{FeedPlace, History, OF_ANOTHER_HISTORY};
 pub use recorded::{EventFilter, Recorded};
 
 /// What happened, in the words of the OWASP logging vocabulary. [`EventName::meaning`] says what each means, and

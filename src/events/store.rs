@@ -322,7 +322,7 @@ pub(super) fn bind_event(
 }
 
 /// A tenant's events with positions after `after` up to `until`, `most` at most, in their order; those of the filter.
-/// Each row has the `head`, and there is one at least if anything was ever numbered.
+/// Each row, and there is one at least, has the `head` and the history's `restored_at`.
 #[must_use]
 pub fn find_numbered(
     tenant: &TenantId,
@@ -334,13 +334,14 @@ pub fn find_numbered(
     // ",one,another,", in which a name is looked for with its commas; the portable SQL has no arrays.
     let names = filter.types.iter().fold(String::new(), |names, name| format!("{names},{},", name.as_str()));
     Statement::new(
-        "select h.position as head, e.* from event_heads h left join \
+        "select t.restored_at, coalesce(h.position, 0) as head, e.* \
+         from tenants t left join event_heads h on h.tenant_id = t.id left join \
          (select position, id, name, outcome, occurred_at, actor_kind, actor_id, user_id, customer_id, session_id, \
           reason, request_id, details, personal from events \
           where tenant_id = $1 and position > $2 and position <= $3 \
           and ($4 = '' or replace($4, ',' || name || ',', '') <> $4) and ($5 = '' or user_id = $5) \
           and ($6 = '' or session_id = $6) and occurred_at >= $7 and occurred_at < $8 order by position limit $9) as e \
-         on true where h.tenant_id = $1 order by e.position",
+         on true where t.id = $1 order by e.position",
     )
     .bind(tenant)
     .bind(after)

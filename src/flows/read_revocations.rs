@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::db::{Database, DbError};
 use crate::error::Error;
 use crate::events::revocations::{RevocationPage, kept_since, store};
+use crate::events::{FeedPlace, History};
 use crate::ids::TenantId;
 use crate::revocation_watch::{NoSeat, Seat};
 
@@ -20,8 +21,8 @@ pub const MOST_REVOCATIONS: u32 = 1_000;
 pub struct RevocationReader {
     app: SharedApp,
     tenant: TenantId,
-    /// What is read next begins after this position; `None`: with the oldest revocation that matters.
-    after: Option<i64>,
+    /// Where what is read next begins; `None`: with the oldest revocation that matters.
+    place: Option<FeedPlace>,
     as_of: Timestamp,
     /// Whether there is more already.
     more: bool,
@@ -29,24 +30,34 @@ pub struct RevocationReader {
 }
 
 impl RevocationReader {
-    /// A reader that begins after a position; without one, with the oldest revocation that matters.
+    /// A reader that begins at a place; without one, with the oldest revocation that matters.
     #[must_use]
-    pub fn new(app: SharedApp, tenant: TenantId, after: Option<i64>) -> Self {
-        Self { app, tenant, after, as_of: Timestamp::from_millis(0), more: true, seat: None }
+    pub fn new(app: SharedApp, tenant: TenantId, place: Option<FeedPlace>) -> Self {
+        Self { app, tenant, place, as_of: Timestamp::from_millis(0), more: true, seat: None }
     }
 
-    /// What is there already. `None`: the position is ahead of the tenant's newest event, so it is of a state of the
-    /// database that is no more.
+    /// What is there already. `None`: the place is of a history that is no more, or ahead of the tenant's newest event,
+    /// which it is between a restore and its being told.
     pub async fn read(&mut self) -> Result<Option<RevocationPage>, Error> {
         let now = self.app.clock.now();
-        let page = read_page(&self.app.db, &self.tenant, self.after, now).await?;
-        Ok(page.map(|page| self.seen(page)))
+        let after = self.place.map(|place| place.position);
+        let page = read_page(&self.app.db, &self.tenant, after, now).await?;
+        Ok(page.filter(|page| self.is_of(page.history)).map(|page| self.seen(page)))
+    }
+
+    /// Whether what it has read so far is of this history.
+    fn is_of(&self, history: History) -> bool {
+        self.place.is_none_or(|place| place.history == history)
+    }
+
+    fn after(&self) -> i64 {
+        self.place.map_or(0, |place| place.position)
     }
 
     /// Takes a seat in the waiting room. Whether there will be anything to wait for: not when the server is stopping.
     pub fn sit(&mut self) -> Result<bool, Error> {
         let App { db, clock, revocations, .. } = &*self.app;
-        match revocations.sit(db, clock, &self.tenant, self.after.unwrap_or(0)) {
+        match revocations.sit(db, clock, &self.tenant, self.after()) {
             Ok(seat) => {
                 self.seat = Some(seat);
                 Ok(true)
@@ -74,7 +85,10 @@ impl RevocationReader {
             let Some(seat) = &mut self.seat else { return Ok((self.nothing(), false)) };
             let Ok(look) = timeout_at(until, seat.look()).await else { return Ok((self.nothing(), true)) };
             let Some(look) = look else { return Ok((self.nothing(), false)) };
-            let after = self.after.unwrap_or(0);
+            if !self.is_of(look.history) {
+                return Ok((self.nothing(), false));
+            }
+            let after = self.after();
             if look.after > after {
                 // What lies between was shown while nobody looked from here.
                 self.more = true;
@@ -94,15 +108,22 @@ impl RevocationReader {
 
     /// Notes how far it has come. What was once seen is not unseen by an older look.
     fn seen(&mut self, page: RevocationPage) -> RevocationPage {
-        self.after = Some(page.next);
+        self.place = Some(page.goes_on());
         self.as_of = self.as_of.max(page.as_of);
         self.more = page.more;
         RevocationPage { as_of: self.as_of, ..page }
     }
 
     fn nothing(&self) -> RevocationPage {
-        let after = self.after.unwrap_or(0);
-        RevocationPage { after, revocations: Vec::new(), next: after, more: self.more, as_of: self.as_of }
+        let (after, history) = (self.after(), self.place.map(|place| place.history).unwrap_or_default());
+        RevocationPage {
+            after,
+            revocations: Vec::new(),
+            next: after,
+            more: self.more,
+            as_of: self.as_of,
+            history,
+        }
     }
 }
 

@@ -30,8 +30,8 @@ pub struct StoreRestored {
     pub resets: usize,
 }
 
-/// Ends every session of every tenant that was opened until `now`, and makes all reset secrets void: which of them had
-/// ended since the copy was made, nobody can know. Each tenant is one change, with its event; who is interrupted does it
+/// Ends every session of every tenant that was opened until `now`, makes all reset secrets void, and begins another history
+/// of the events: which sessions had ended since the copy was made, nobody can know. Each tenant is one change, with its event; who is interrupted does it
 /// again.
 ///
 /// # Errors
@@ -78,6 +78,7 @@ async fn end_all(
     };
     let change = Change::new()
         .with(tenants::store::end_sessions(tenant, reason, now))
+        .with(tenants::store::begin_history(tenant, now))
         .with_all(end_newer_sessions_of_all(tenant, &event, reason, now))
         .with(events::store::insert(tenant, &event, now));
     match db.apply(change).await {

@@ -145,6 +145,16 @@ pub fn end_sessions(tenant: &TenantId, reason: &str, now: Timestamp) -> Statemen
     .must_change("tenant")
 }
 
+/// Begins another history of the tenant's events: no cursor from before goes on in it.
+#[must_use]
+pub fn begin_history(tenant: &TenantId, now: Timestamp) -> Statement {
+    Statement::new(
+        "update tenants set restored_at = case when restored_at >= $2 then restored_at + 1 else $2 end where id = $1",
+    )
+    .bind(tenant)
+    .bind(now)
+}
+
 /// Lets a suspended tenant in again. Refused ("tenant") when it is not suspended.
 #[must_use]
 pub fn resume(tenant: &TenantId, now: Timestamp) -> Statement {

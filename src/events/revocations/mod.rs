@@ -11,7 +11,7 @@ use crate::db::{DbError, Row};
 use crate::ids::{CustomerId, SessionId, UserId};
 use crate::sessions::EndReason;
 
-use super::EventName;
+use super::{EventName, FeedPlace, History};
 
 /// How long an ending matters, in seconds: the longest life of an access token, the skew of clocks, and the minute that
 /// a verifier may allow them on top (RFC 7519 §4.1.4: "no more than a few minutes").
@@ -108,9 +108,17 @@ pub struct RevocationPage {
     pub more: bool,
     /// Whatever was durable at this instant has its number, so that nothing of it comes later than on the next page.
     pub as_of: Timestamp,
+    /// Whose positions these are.
+    pub history: History,
 }
 
 impl RevocationPage {
+    /// Where the next one begins.
+    #[must_use]
+    pub fn goes_on(&self) -> FeedPlace {
+        FeedPlace { position: self.next, history: self.history }
+    }
+
     /// Reads the rows of [`store::find`], which were asked for at `now`. `None`: the position is ahead of the tenant's
     /// newest event, so it is of a state of the database that is no more.
     pub fn from_rows(rows: &[Row], after: i64, most: u32, now: Timestamp) -> Result<Option<Self>, DbError> {
@@ -128,7 +136,8 @@ impl RevocationPage {
         let looked_through = after.saturating_add(store::LOOKED_THROUGH).min(head);
         let next = revocations.last().filter(|_| full).map_or(looked_through, |last| last.position);
         let as_of = waiting.map_or(now, |since| since.min(now));
-        Ok(Some(Self { after, revocations, next, more: next < head, as_of }))
+        let history = History::from_row(first)?;
+        Ok(Some(Self { after, revocations, next, more: next < head, as_of, history }))
     }
 }
 

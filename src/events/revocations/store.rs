@@ -8,7 +8,7 @@ use crate::ids::TenantId;
 pub const LOOKED_THROUGH: i64 = 10_000;
 
 /// What ended sessions of the tenant since an instant, after a position, `most` at most, in their order. Each row, and
-/// there is one at least, has the `head` and, while events of the tenant that ended something wait for their numbers,
+/// there is one at least, has the `head`, the history's `restored_at` and, while events of the tenant that ended something wait for their numbers,
 /// since when the first of them does (`waiting_since`).
 ///
 /// Among the first thousand without a number: where there are more the sealer is stuck, and behind the thousandth are
@@ -16,7 +16,7 @@ pub const LOOKED_THROUGH: i64 = 10_000;
 #[must_use]
 pub fn find(tenant: &TenantId, after: i64, since: Timestamp, most: u32) -> Statement {
     Statement::new(
-        "select coalesce(h.position, 0) as head, \
+        "select t.restored_at, coalesce(h.position, 0) as head, \
          (select min(w.occurred_at) from \
           (select tenant_id, occurred_at, ends, row_number() over (order by id) as number from events \
            where position is null order by id limit 1000) as w \

@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use crate::app::{App, SharedApp};
 use crate::callers::BackendCaller;
 use crate::error::Error;
+use crate::events::{FeedPlace, OF_ANOTHER_HISTORY};
 use crate::flows::{self, RevocationReader};
 use crate::http::envelope::Success;
 use crate::http::paging::List;
@@ -139,10 +140,9 @@ pub(super) async fn get_revocations(
     let streams = accepts_stream(&headers);
     // A browser resumes at the address it began with: the header is the newer of the two.
     let last = headers.get(LAST_EVENT_ID).filter(|_| streams).and_then(|value| value.to_str().ok());
-    let after = last.or(query.after.as_deref()).map(|cursor| position(&app, &tenant, cursor)).transpose()?;
+    let after = last.or(query.after.as_deref()).map(|cursor| place(&app, &tenant, cursor)).transpose()?;
     let mut reader = RevocationReader::new(app.clone(), tenant.clone(), after);
-    let newer = "is newer than the newest event: the database is an older copy of itself; begin without one";
-    let first = reader.read().await?.ok_or_else(|| Error::invalid("after", newer))?;
+    let first = reader.read().await?.ok_or_else(|| Error::invalid("after", OF_ANOTHER_HISTORY))?;
     if streams {
         reader.sit()?;
         let (key, secret) = caller.shown;
@@ -171,7 +171,7 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
     ranges.any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(STREAM)))
 }
 
-fn position(app: &App, tenant: &TenantId, cursor: &str) -> Result<i64, Error> {
-    let position = list(app, tenant).position(cursor).and_then(|position| position.parse().ok());
-    position.ok_or_else(|| Error::invalid("after", "is no cursor of this feed; begin without one"))
+fn place(app: &App, tenant: &TenantId, cursor: &str) -> Result<FeedPlace, Error> {
+    let place = list(app, tenant).position(cursor).and_then(|place| FeedPlace::parse(&place));
+    place.ok_or_else(|| Error::invalid("after", "is no cursor of this feed; begin without one"))
 }

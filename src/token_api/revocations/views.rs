@@ -118,14 +118,14 @@ impl RevocationView {
 impl RevocationList {
     pub(super) fn new(app: &App, tenant: &TenantId, page: RevocationPage, told: Told) -> Self {
         let now = app.clock.now();
-        let as_of = page.as_of.min(now);
+        let (as_of, goes_on) = (page.as_of.min(now), page.goes_on());
         Self {
             revocations: page
                 .revocations
                 .into_iter()
                 .map(|found| RevocationView::new(tenant, found))
                 .collect(),
-            cursor: list(app, tenant).cursor(&page.next.to_string()),
+            cursor: list(app, tenant).cursor(&goes_on.to_string()),
             more: page.more,
             as_of: as_of.as_millis(),
             behind_ms: now.as_millis() - as_of.as_millis(),

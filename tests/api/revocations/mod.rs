@@ -3,6 +3,7 @@
 mod checkpoints;
 mod endings;
 mod feed;
+mod history;
 mod nodes;
 mod waiting;
 
