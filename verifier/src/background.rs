@@ -237,8 +237,10 @@ async fn read_on(shared: &Shared, reading: &mut Reading, asked: Moment) -> Resul
         // Whoever denies what they have signed is believed nothing, also not that a session lives.
         if witness::lock(witness).look(told).is_err() {
             feed().age_at_once();
-            reading.failures += 1;
-            return Err(pause_after(reading.failures));
+            // Nor is its cursor gone on from once it is believed again: between the two may lie what was never shown.
+            let failures = reading.failures + 1;
+            *reading = Reading { failures, ..Reading::default() };
+            return Err(pause_after(failures));
         }
         witness::save(witness).await;
     }

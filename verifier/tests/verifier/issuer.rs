@@ -145,6 +145,11 @@ impl Issuer {
         self.known.epoch.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// The same of a version that takes the cursors of before, as soon as there are as many entries.
+    pub fn roll_back_unnoticed(&self, entries: Vec<Value>) {
+        *lock(&self.known.revocations) = entries;
+    }
+
     /// How often a path was called that ends like this.
     pub fn calls(&self, end: &str) -> usize {
         let calls = lock(&self.known.calls);

@@ -8,6 +8,7 @@ mod introspection;
 mod issuer;
 mod keys;
 mod log;
+mod restores;
 mod signer;
 mod tokens;
 mod witness;
