@@ -64,6 +64,26 @@ impl TestDatabase {
         Database::open(&self.options).await.unwrap()
     }
 
+    /// A copy of the database as it is now, for which this handle is closed and nobody else may have one.
+    pub async fn copy(&self) -> Self {
+        match &self.place {
+            Place::Directory(_) => {
+                let directory = tempfile::tempdir().unwrap();
+                let file = file_in(directory.path());
+                std::fs::File::create(&file).unwrap();
+                self.copy_into(&file).await.unwrap();
+                self.close().await;
+                on_file(directory).await
+            }
+            Place::Server { maintenance, name } => {
+                self.close().await;
+                on_server(maintenance, &terminate_sessions(name)).await;
+                on_new_database(maintenance, Some(name)).await
+            }
+            Place::Cluster => panic!("nobody copies those"),
+        }
+    }
+
     /// The file, on SQLite.
     pub fn file(&self) -> PathBuf {
         match &self.place {
@@ -221,11 +241,7 @@ async fn migrated_template() -> String {
         let database = Database::open(&patient(&with_name(&maintenance, &name))).await.unwrap();
         database.migrate_with(MIGRATIONS).await.unwrap();
         database.close().await;
-        on_server(
-            &maintenance,
-            &format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'"),
-        )
-        .await;
+        on_server(&maintenance, &terminate_sessions(&name)).await;
         name
     } else {
         let file = keep().join("template.db");
@@ -234,6 +250,11 @@ async fn migrated_template() -> String {
         database.close().await;
         file.to_str().unwrap().to_owned()
     }
+}
+
+/// Ends what has a database open still: else nothing can be copied from it.
+fn terminate_sessions(name: &str) -> String {
+    format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{name}'")
 }
 
 /// Drops what processes that are gone have left on the server.
