@@ -13,14 +13,17 @@ use super::Global;
 use super::backup::{Draft, describe, patient};
 use super::files::sync_folder;
 use super::first_tenant::explain;
-use super::restored::print_what_to_check;
+use super::restored::{Undone, print_what_to_check};
 use super::start::{check_master, refuse_demo, runtime};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{
     Access, Database, DatabaseOptions, DbError, file_companions, file_is_in_use, file_of, fold_file,
     prove_file,
 };
-use crate::flows::{Author, StoreContents, StoreRestored, complete_old_rows, store_contents, store_restored};
+use crate::flows::{
+    Author, CarriedOver, StoreContents, StoreRestored, carry_over, complete_old_rows, store_contents,
+    store_restored,
+};
 use crate::secrets::MasterKeys;
 
 /// What `restore` takes.
@@ -31,7 +34,8 @@ use crate::secrets::MasterKeys;
   systemctl start vestibule
 
 The backup stays as it is. The database that was there is kept beside the new one. Every session has ended, as nobody knows
-which of them had ended since the backup was made: everybody logs in anew.")]
+which of them had ended since the backup was made: everybody logs in anew. Where the database that was there can be read,
+what was revoked, retired, suspended, closed, deleted or erased in it is so in the new one too.")]
 pub(super) struct Restore {
     /// The file that `vestibule backup` made
     file: PathBuf,
@@ -58,6 +62,12 @@ pub(super) fn run(restore: &Restore, global: &Global, out: &mut dyn Write) -> an
         .block_on(make_ready(&draft.0, &master, now))
         .with_context(|| format!("{shown}: cannot be restored; nothing was changed"))?;
     let damaged = if was_there { take_out_of_service(&place)? } else { None };
+    let carried = if was_there && damaged.is_none() {
+        let carried = runtime()?.block_on(carry_over_from(&place, &draft.0, &master, now));
+        Some(carried.with_context(|| format!("{shown}: cannot be restored; nothing was changed"))?)
+    } else {
+        None
+    };
     let aside = put_in_place(&draft, &place, was_there, now)
         .with_context(|| format!("{}: cannot be replaced", place.display()))?;
 
@@ -70,7 +80,30 @@ pub(super) fn run(restore: &Restore, global: &Global, out: &mut dyn Write) -> an
         "All sessions of {} tenants have ended; {} reset secrets are void.",
         done.tenants, done.resets
     )?;
-    print_what_to_check(aside.as_deref(), held.newest_event, out)
+    let carried_over = match &carried {
+        Some(carried) => tell(carried, out)?,
+        None => false,
+    };
+    print_what_to_check(&Undone { old: aside.as_deref(), newest: held.newest_event, carried_over }, out)
+}
+
+/// Whether all was carried over that could be.
+fn tell(carried: &CarriedOver, out: &mut dyn Write) -> std::io::Result<bool> {
+    let CarriedOver { operators, tenants, tenant_keys, signing_keys, customers, users, refused, unread } =
+        carried;
+    writeln!(
+        out,
+        "Taken over from the database that was there, where they count no more: {operators} operators, {tenant_keys} tenant \
+         keys, {signing_keys} signing keys, {tenants} tenants, {customers} customers, {users} users."
+    )?;
+    for refused in refused {
+        writeln!(out, "Not taken over: {refused}.")?;
+    }
+    if let Some(error) = unread {
+        let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        writeln!(out, "Not all of it could be read ({error}{cause}).")?;
+    }
+    Ok(refused.is_empty() && unread.is_none())
 }
 
 fn in_use(place: &Path) -> String {
@@ -128,6 +161,32 @@ async fn make_ready(
     let made = made?;
     fold_file(draft)?;
     Ok(made)
+}
+
+/// Withdraws from the copy what counted no more in the database that it replaces, which nobody has open.
+async fn carry_over_from(
+    place: &Path,
+    draft: &Path,
+    master: &MasterKeys,
+    now: Timestamp,
+) -> anyhow::Result<CarriedOver> {
+    let open = |path: &Path, access| {
+        let url = format!("sqlite:{}", path.display());
+        async move { Database::open(&DatabaseOptions { access, ..patient(url) }).await }
+    };
+    let db = open(draft, Access::Existing).await?;
+    let carried = match open(place, Access::Look).await {
+        Ok(replaced) => {
+            let carried = carry_over(&replaced, &db, master, Author::TERMINAL, now).await.map_err(explain);
+            replaced.close().await;
+            carried
+        }
+        Err(error) => Ok(CarriedOver { unread: Some(error.into()), ..CarriedOver::default() }),
+    };
+    db.close().await;
+    let carried = carried?;
+    fold_file(draft)?;
+    Ok(carried)
 }
 
 /// Where the old database is now, if there was one.

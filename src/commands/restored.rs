@@ -19,11 +19,20 @@ use crate::flows::{Author, StoreRestored, deeds_since, store_restored};
 
 /// What is good again after a restore, and nobody can know of.
 const TO_CHECK: &str = "\
-What was done after the copy was made is undone, and this database cannot know of it. Do again what still holds:
-  operators, tenant keys and signing keys that were revoked or retired   operator, keys, signing-keys
-  users, customers and tenants that were suspended, closed or erased      staff, tenant suspend
-  passwords and roles that were changed; locks and failures               staff
+What was done after the copy was made is undone, and this database cannot know of it. Do again what still holds:";
+/// The same where the database that was replaced could not be asked.
+const WITHDRAWN: &str = "  \
+  operators, tenant keys and signing keys that were revoked or retired    operator, keys, signing-keys
+  users, customers and tenants that were suspended, closed or erased      staff, tenant suspend";
+/// The same in any case.
+const CHANGED: &str = "  \
+  passwords that were replaced open again, also stolen ones: set others   staff, backends
+  roles that were changed; locks and failures                             staff
   what was registered, imported or set                                    the tenants";
+
+/// How long before the copy's newest event a deed may have begun that is not in the copy: an event bears the instant at
+/// which its deed began, and a deed that waits or hashes is durable later. What is listed twice harms nobody.
+const BEGAN_BEFORE_SECONDS: i64 = 300;
 
 /// What `restored` takes.
 #[derive(Debug, Args)]
@@ -79,18 +88,30 @@ fn tell(done: StoreRestored, now: Timestamp, json: bool, out: &mut dyn Write) ->
         out,
         "All sessions of {tenants} tenants that were opened until {now} have ended; {resets} reset secrets are void."
     )?;
-    print_what_to_check(None, None, out)
+    print_what_to_check(&Undone::default(), out)
+}
+
+/// What is known of what a restore has undone.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Undone<'a> {
+    /// Where the database is that was replaced.
+    pub old: Option<&'a Path>,
+    /// The copy's newest event.
+    pub newest: Option<Timestamp>,
+    /// Whether what counted no more in the replaced one counts no more in the copy.
+    pub carried_over: bool,
 }
 
 /// What else a restore has brought back, and how to learn of it.
-pub(super) fn print_what_to_check(
-    old: Option<&Path>,
-    newest: Option<Timestamp>,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+pub(super) fn print_what_to_check(undone: &Undone<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "\n{TO_CHECK}")?;
-    if let Some(old) = old {
-        let since = newest.map(|at| at.to_string()).unwrap_or_default();
+    if !undone.carried_over {
+        writeln!(out, "{WITHDRAWN}")?;
+    }
+    writeln!(out, "{CHANGED}")?;
+    if let Some(old) = undone.old {
+        let since =
+            undone.newest.map_or(Timestamp::from_millis(0), |at| at.plus_seconds(-BEGAN_BEFORE_SECONDS));
         writeln!(
             out,
             "\nThe database that was there is {0}. If it can be read, this lists what was done in it since:\n  \

@@ -56,6 +56,20 @@ macro_rules! customer_record_columns {
     };
 }
 
+/// A page of the customers who are suspended or closed, after an id.
+#[must_use]
+pub fn find_shut(tenant: &TenantId, after: &str, limit: i64) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        customer_record_columns!(),
+        " from customers c where c.tenant_id = $1 and c.id > $2 and c.status in ('suspended', 'closed') \
+         order by c.id limit $3"
+    ))
+    .bind(tenant)
+    .bind(after)
+    .bind(limit)
+}
+
 /// One customer, whatever the status.
 #[must_use]
 pub fn find(tenant: &TenantId, customer: &CustomerId) -> Statement {

@@ -143,6 +143,19 @@ pub fn finish_erasing(tenant: &TenantId, user: &UserId, before: Timestamp) -> St
         .bind(before)
 }
 
+/// A page of the users who are not active, after an id.
+#[must_use]
+pub fn find_shut(tenant: &TenantId, after: &str, limit: i64) -> Statement {
+    Statement::new(concat!(
+        "select ",
+        user_record_columns!(),
+        " from users u where u.tenant_id = $1 and u.id > $2 and u.status <> 'active' order by u.id limit $3"
+    ))
+    .bind(tenant)
+    .bind(after)
+    .bind(limit)
+}
+
 /// Some of a customer's users who are not erased.
 #[must_use]
 pub fn find_unerased(tenant: &TenantId, customer: &CustomerId, limit: i64) -> Statement {

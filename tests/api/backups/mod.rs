@@ -2,6 +2,7 @@
 
 mod copies;
 mod restored;
+mod withdrawn;
 
 use serde_json::{Value, json};
 use vestibule::db::{Database, DatabaseOptions, Statement};

@@ -1,7 +1,7 @@
 //! The commands, run as processes.
 
 mod demo;
-mod desk;
+pub mod desk;
 pub mod init;
 mod keys;
 mod master_keys;
