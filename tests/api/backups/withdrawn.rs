@@ -20,13 +20,13 @@ async fn installation() -> Installation {
 }
 
 /// A tenant key that was made at the command line.
-struct Key {
+struct Credential {
     id: String,
     key: String,
     secret: String,
 }
 
-impl Key {
+impl Credential {
     fn create(made: &Installation, tenant: &str, purpose: &str) -> Self {
         let made = made.json(&["keys", "create", tenant, "--purpose", purpose]);
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -62,7 +62,7 @@ impl Key {
 }
 
 /// Registers an individual: the ids of the user and the customer.
-async fn register(backend: &Key, server: &Server, email: &str) -> (String, String) {
+async fn register(backend: &Credential, server: &Server, email: &str) -> (String, String) {
     let answer = backend.post(server, INDIVIDUAL, individual(email)).await;
     let text = |name: &str| answer["data"]["user"][name].as_str().unwrap().to_owned();
     (text("id"), text("customerId"))
@@ -80,9 +80,10 @@ async fn R163_who_and_what_was_shut_out_after_a_backup_stays_out_after_its_resto
     for tenant in ["late-bills", "leaving"] {
         made.run(&["tenant", "create", tenant]);
     }
-    let (thief, bills) = (Key::create(&made, "acme", "backend"), Key::create(&made, "late-bills", "backend"));
+    let (thief, bills) =
+        (Credential::create(&made, "acme", "backend"), Credential::create(&made, "late-bills", "backend"));
     let thief_of_operators = made.json(&["operator", "create", "Mallory"]);
-    let backend = Key::of_backend(&made);
+    let backend = Credential::of_backend(&made);
     let server = made.folder.serve(&[]);
     let mut people = Vec::new();
     for name in ["suspended", "closed", "erased", "customer-suspended", "customer-closed", "resumed", "kept"]
@@ -178,7 +179,7 @@ async fn R163_who_and_what_was_shut_out_after_a_backup_stays_out_after_its_resto
 #[tokio::test]
 async fn R163_a_restore_of_a_newer_copy_after_an_older_one_gives_nothing_back_and_takes_no_newer_key() {
     let made = installation().await;
-    let thief = Key::create(&made, "acme", "backend");
+    let thief = Credential::create(&made, "acme", "backend");
     made.run(&["backup", "older.db"]);
     made.run(&["keys", "revoke", "acme", &thief.id]);
     let first = made.json(&["signing-keys", "list", "acme"])[0]["kid"].clone();
@@ -203,7 +204,7 @@ async fn R163_a_restore_of_a_newer_copy_after_an_older_one_gives_nothing_back_an
 #[tokio::test]
 async fn what_cannot_be_read_of_the_replaced_database_is_told_and_keeps_no_restore_from_being_done() {
     let made = installation().await;
-    let thief = Key::create(&made, "acme", "backend");
+    let thief = Credential::create(&made, "acme", "backend");
     made.run(&["backup", "copy.db"]);
     made.run(&["keys", "revoke", "acme", &thief.id]);
     // Users are looked at last; and some rows are of another kind than any version's.
