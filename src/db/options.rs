@@ -50,6 +50,10 @@ pub struct DatabaseOptions {
     pub read_connections: usize,
     /// Lists and searches at a time, on either engine. Default 4.
     pub list_connections: usize,
+    /// SQLite: called with each text of a change before the writer runs it, and before it commits: where the tests make
+    /// it panic.
+    #[doc(hidden)]
+    pub before: fn(&str),
 }
 
 impl DatabaseOptions {
@@ -70,6 +74,7 @@ impl DatabaseOptions {
             write_connections: 8,
             read_connections: 2,
             list_connections: 4,
+            before: |_| (),
         }
     }
 }

@@ -286,6 +286,8 @@ fn gone(what: &str) -> Error {
 pub(super) fn not_hashed(why: NotHashed) -> Error {
     match why {
         NotHashed::Abandoned | NotHashed::DeadlinePassed => Error::Overloaded { retry_after: 1 },
-        other => Error::Unavailable(anyhow!("the password was not hashed: {other:?}")),
+        // To come again would not help (R158).
+        NotHashed::Panicked => Error::Internal(why.into()),
+        NotHashed::ShuttingDown | NotHashed::TooLong | NotHashed::Failed => Error::Unavailable(why.into()),
     }
 }

@@ -92,7 +92,7 @@ pub struct Verdict {
 
 /// Why there is no verdict and no hash.
 ///
-/// All but [`NotHashed::Failed`] mean that nothing was evaluated. None tells anything about the
+/// All but [`NotHashed::Failed`] and [`NotHashed::Panicked`] mean that nothing was evaluated. None tells anything about the
 /// password, so a reserved attempt may be given back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NotHashed {
@@ -108,9 +108,12 @@ pub enum NotHashed {
     /// The password is longer than [`MAX_PASSWORD_BYTES`].
     #[error("the password is too long")]
     TooLong,
-    /// The evaluation broke off: no memory, no randomness, or a fault. Its cause is in the log.
+    /// The evaluation broke off for want of memory, randomness or its line of the pepper file. Its cause is in the log.
     #[error("the password could not be hashed")]
     Failed,
+    /// The evaluation panicked: a mistake of ours, which another try may well meet again.
+    #[error("hashing the password panicked")]
+    Panicked,
 }
 
 /// A hash could not begin within the deadline. Nothing was queued.

@@ -276,7 +276,7 @@ async fn a_panic_in_a_hash_fails_that_job_and_the_thread_goes_on() {
     for _ in 0..2 {
         let ticket = passwords.ticket("t").expect("a place");
         let failed = passwords.hash(ticket, secret("x"), &Presence::always()).await;
-        assert_eq!(failed, Err(NotHashed::Failed));
+        assert_eq!(failed, Err(NotHashed::Panicked));
     }
     let stored = hash(&passwords, "x").await;
     assert!(verify(&passwords, "x", Some(&stored)).await.matches);

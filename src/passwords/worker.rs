@@ -65,8 +65,10 @@ fn serve(shared: &Shared, queue: &Queue, mut engine: Engine, rest: impl Fn(Durat
         metrics::histogram!("vestibule_hash_seconds").record(took);
         let outcome = evaluation.unwrap_or_else(|_panic| {
             tracing::error!("a password hash panicked");
-            engine.replace_memory().map_err(|error| failed(&error))?;
-            Err(NotHashed::Failed)
+            if let Err(error) = engine.replace_memory() {
+                failed(&error);
+            }
+            Err(NotHashed::Panicked)
         });
         let rest = rest(took);
         queue.finish(job, took + rest, outcome);

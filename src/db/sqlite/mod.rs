@@ -75,6 +75,7 @@ impl Sqlite {
             batch: options.batch,
             rows_per_change: options.rows_per_change,
             give_way: options.give_way,
+            before: options.before,
             written: 0,
         };
         start("db-writer", move || writer.run())?;
@@ -89,7 +90,7 @@ impl Sqlite {
     ) -> Result<Applied, DbError> {
         let (answer, answered) = oneshot::channel();
         self.ask(Job::Change(Waiting { change, since: Instant::now(), answer, permit }))?;
-        answered.await.unwrap_or_else(|_| Err(DbError::UnknownOutcome("the writer is gone".into())))
+        answered.await.unwrap_or_else(|_| Err(DbError::UnknownOutcome("the writer broke off".into())))
     }
 
     pub(super) fn fetch(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {

@@ -1,5 +1,6 @@
 //! The one thread that writes: every change that waits is committed with the others, by one fsync.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,18 +65,23 @@ pub(super) struct Writer {
     pub(super) batch: usize,
     pub(super) rows_per_change: usize,
     pub(super) give_way: bool,
+    pub(super) before: fn(&str),
     /// What has been written since the last checkpoint, roughly in pages.
     pub(super) written: usize,
 }
 
 impl Writer {
-    /// Works until it is told to close, or until nobody is left who could ask for anything.
+    /// Works until it is told to close, or until nobody is left who could ask for anything. It is everybody's, so no
+    /// panic ends it: one in a change is that change's failure, and one between changes breaks off their batch.
     pub(super) fn run(mut self) {
         let mut left_over = None;
         let closed = loop {
             let Some(job) = left_over.take().or_else(|| self.jobs.recv().ok()) else { break None };
             match job {
-                Job::Change(first) => left_over = self.commit_together(first),
+                Job::Change(first) => {
+                    let round = catch_unwind(AssertUnwindSafe(|| self.commit_together(first)));
+                    left_over = round.unwrap_or_else(|_| self.break_off());
+                }
                 Job::Script { sql, answer } => {
                     let result = self.connection.raw.execute_batch(&sql).map_err(|error| explain(&error));
                     let _ = answer.send(result);
@@ -125,6 +131,16 @@ impl Writer {
         left_over
     }
 
+    /// After a panic, whose place the panic hook has told: undoes what was not committed. Those who were being answered
+    /// know no outcome.
+    fn break_off(&self) -> Option<Job> {
+        tracing::error!("the database's writer panicked; it goes on with the next change");
+        if !self.connection.raw.is_autocommit() {
+            let _ = self.connection.raw.execute_batch("rollback");
+        }
+        None
+    }
+
     /// Nothing can be written now, for another process holds the lock: refuses `first`, and with it
     /// all who have waited as long, so that nobody waits for each one's turn to wait.
     fn refuse_late(&self, first: Waiting, error: &rusqlite::Error) -> Option<Job> {
@@ -141,6 +157,7 @@ impl Writer {
     }
 
     fn commit(&mut self, ran: Vec<Ran>) {
+        (self.before)("commit");
         match self.connection.raw.execute_batch("commit") {
             Ok(()) => {
                 histogram!("vestibule_db_batch_size").record(u32::try_from(ran.len()).unwrap_or(u32::MAX));
@@ -201,7 +218,9 @@ impl Writer {
     fn run_one(&mut self, change: &Change) -> Result<Applied, DbError> {
         self.written += weight(change);
         self.connection.raw.execute_batch("savepoint one").map_err(|error| explain(&error))?;
-        let result = self.run_statements(change);
+        // It is undone like a failure, so what the unwinding left behind in the savepoint is nobody's.
+        let result = catch_unwind(AssertUnwindSafe(|| self.run_statements(change)))
+            .unwrap_or_else(|_| Err(DbError::Failed("the writer panicked".into())));
         let end = if result.is_ok() { "release one" } else { "rollback to one; release one" };
         if let Err(error) = self.connection.raw.execute_batch(end) {
             // The change can neither stay nor go alone: all of the transaction goes, and the
@@ -217,6 +236,7 @@ impl Writer {
         let before = self.connection.raw.total_changes();
         let mut answers = Vec::with_capacity(change.statements.len());
         for statement in &change.statements {
+            (self.before)(statement.sql);
             let rows = self
                 .connection
                 .run(statement, self.rows_per_change)

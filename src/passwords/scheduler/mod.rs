@@ -323,7 +323,7 @@ impl Job {
         let label = match reason {
             NotHashed::Abandoned => Some("abandoned"),
             NotHashed::DeadlinePassed => Some("deadline"),
-            NotHashed::ShuttingDown | NotHashed::TooLong | NotHashed::Failed => None,
+            NotHashed::ShuttingDown | NotHashed::TooLong | NotHashed::Failed | NotHashed::Panicked => None,
         };
         if let Some(label) = label {
             metrics::counter!("vestibule_hash_refusals_total", "reason" => label).increment(1);

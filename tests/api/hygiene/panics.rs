@@ -1,10 +1,12 @@
-//! A panic stays one request's (R158), wherever it is: in a handler, in a login's own task, in a hash thread, in upkeep.
+//! A panic stays one request's (R158), wherever it is: in a handler, in a login's own task, in a hash thread, in
+//! SQLite's one writer, in upkeep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use vestibule::app::{App, SharedApp};
 use vestibule::clock::Clock;
+use vestibule::db::{Database, DatabaseOptions};
 use vestibule::passwords::Passwords;
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
@@ -73,7 +75,7 @@ async fn R158_a_panic_anywhere_in_a_login_is_that_logins_500_and_no_attempt_is_l
 }
 
 #[tokio::test]
-async fn R158_a_panic_in_a_hash_thread_is_one_logins_503_and_its_attempt_is_given_back() {
+async fn R158_a_panic_in_a_hash_thread_is_that_logins_500_and_its_attempt_is_given_back() {
     let left = Arc::new(AtomicI64::new(-1));
     let (app, tenant, hindered) = two(|app| {
         let mut options = Wanted::default().passwords;
@@ -93,14 +95,63 @@ async fn R158_a_panic_in_a_hash_thread_is_one_logins_503_and_its_attempt_is_give
         let mut statuses: Vec<_> =
             [&answers.0, &answers.1, &answers.2].map(|answer| answer.status.as_u16()).to_vec();
         statuses.sort_unstable();
-        assert_eq!(statuses, [200, 200, 503]);
-        let hit = [answers.0, answers.1, answers.2].into_iter().find(|answer| answer.status == 503).unwrap();
+        assert_eq!(statuses, [200, 200, 500]);
+        let hit = [answers.0, answers.1, answers.2].into_iter().find(|answer| answer.status == 500).unwrap();
         in_the_envelope(&hit, "a panic in a hash thread");
+        assert_eq!(hit.error_type(), "INTERNAL");
         assert!(!hit.text.contains("the secret"), "{}", hit.text);
         // Nothing was learned of the password, so nothing counts.
         assert_eq!(app.number_of("attempts").await, 0);
         assert_eq!(app.failures(tenant.person(INDIVIDUAL)).await, 0);
         ask().await.expect(200);
+    }
+    // Nobody is told that the service was away.
+    assert_eq!(hindered.refusals.unavailable.load(Ordering::Relaxed), 0);
+}
+
+/// How many more changes of a login the writer of a test runs before it panics, in it or at its commit; -1: it does not.
+static IN_A_CHANGE: AtomicI64 = AtomicI64::new(-1);
+static AT_COMMIT: AtomicI64 = AtomicI64::new(-1);
+
+fn panic_in_the_writer(text: &str) {
+    if text.starts_with("insert into sessions") {
+        assert!(IN_A_CHANGE.fetch_sub(1, Ordering::SeqCst) != 0, "{WORDS}");
+    } else if text == "commit" {
+        assert!(AT_COMMIT.fetch_sub(1, Ordering::SeqCst) != 0, "{WORDS}");
+    }
+}
+
+#[tokio::test]
+async fn R158_a_panic_in_the_one_writer_is_one_changes_failure_and_all_that_follow_are_made() {
+    let (app, tenant, hindered) = two(|_| ()).await;
+    if !app.database.is_sqlite() {
+        // There, every change has a task and a connection of its own.
+        return;
+    }
+    let mut hindered = Arc::into_inner(hindered).unwrap();
+    let options = DatabaseOptions { before: panic_in_the_writer, ..app.database.options.clone() };
+    hindered.db = Database::open(&options).await.unwrap();
+    let router = public_router(&Arc::new(hindered));
+    let login = tenant.login(INDIVIDUAL);
+    let ask = || answer(router.clone(), login.request());
+    for (what, panics, status) in [("in a change", &IN_A_CHANGE, 500), ("at a commit", &AT_COMMIT, 503)] {
+        let before = app.number_of("sessions").await;
+        panics.store(0, Ordering::SeqCst);
+        let hit = ask().await.expect(status);
+        in_the_envelope(&hit, what);
+        assert!(!hit.text.contains("the secret"), "{}", hit.text);
+        // The panicking one is undone, whole.
+        assert_eq!(app.number_of("sessions").await, before, "{what}");
+        assert_eq!(app.number_of("events where name = 'authn_login_success'").await, before, "{what}");
+        // Three of them may be one batch: the one that panics takes nobody with it.
+        panics.store(1, Ordering::SeqCst);
+        let answers = tokio::join!(ask(), ask(), ask());
+        let good = [answers.0, answers.1, answers.2].iter().filter(|answer| answer.status == 200).count();
+        assert!(good == 2 || status == 503, "{what}: {good}");
+        panics.store(-1, Ordering::SeqCst);
+        app.clock.advance(ATTEMPT_LIFETIME_MILLIS + 1);
+        ask().await.expect(200);
+        assert_eq!(app.number_of("attempts").await, 0, "{what}");
     }
 }
 
