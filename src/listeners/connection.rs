@@ -1,4 +1,4 @@
-//! One client's connection: admitted while there is room, closed when nothing moves on it.
+//! One client's connection: admitted while there is room, closed when nothing moves on it or nothing is asked.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,18 +15,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
 
+use super::activity::Activity;
+
 /// The address of a client. Our own type, so that the listener and the stream below can be ours.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub SocketAddr);
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl Peer {
+    fn new(address: SocketAddr) -> Self {
+        Self { address, activity: Arc::new(Activity::new()) }
+    }
+}
 
 impl Address for Peer {
     type Stream = Connection;
     type Listener = Admission;
 }
 
-impl Connected<Peer> for SocketAddr {
-    fn connect_info(peer: Peer) -> Self {
-        peer.0
+impl Connected<Self> for Peer {
+    fn connect_info(peer: Self) -> Self {
+        peer
     }
 }
 
@@ -52,31 +63,33 @@ impl Admission {
 
 impl AddrListener<Connection, Peer> for Admission {
     async fn bind_to(address: Peer) -> io::Result<Self> {
-        let listener = TcpListener::bind(address.0).await?;
+        let listener = TcpListener::bind(address.address).await?;
         Ok(Self::new(listener, Semaphore::MAX_PERMITS, Duration::from_mins(1), Gauge::noop()))
     }
 
     async fn accept_stream(&self) -> io::Result<(Connection, Peer)> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, peer) = self.listener.accept().await?;
+        let (stream, address) = self.listener.accept().await?;
+        let peer = Peer::new(address);
         stream.set_nodelay(true)?;
         self.open.increment(1);
         let connection = Connection {
             stream,
-            idle: Idle::new(self.idle_timeout),
+            idle: Idle::new(self.idle_timeout, Arc::clone(&peer.activity)),
             open: self.open.clone(),
             _permit: permit,
         };
-        Ok((connection, Peer(peer)))
+        Ok((connection, peer))
     }
 
     fn get_local_addr(&self) -> io::Result<Peer> {
-        self.listener.local_addr().map(Peer)
+        self.listener.local_addr().map(Peer::new)
     }
 }
 
 /// A client's TCP stream. It fails with `TimedOut` once nothing was read or written for the idle timeout, which
-/// also ends clients that ask and never read their answer.
+/// also ends clients that ask and never read their answer; and once no request did anything for so long, whatever
+/// is read and written.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
@@ -95,30 +108,38 @@ impl Drop for Connection {
 struct Idle {
     timeout: Duration,
     moved_at: Instant,
+    activity: Arc<Activity>,
     sleep: Pin<Box<Sleep>>,
 }
 
 impl Idle {
-    fn new(timeout: Duration) -> Self {
+    fn new(timeout: Duration, activity: Arc<Activity>) -> Self {
         let now = Instant::now();
-        Self { timeout, moved_at: now, sleep: Box::pin(tokio::time::sleep_until(now + timeout)) }
+        Self { timeout, moved_at: now, activity, sleep: Box::pin(tokio::time::sleep_until(now + timeout)) }
     }
 
-    /// Passes a stream's answer on, or the timeout when the stream has none and has had none for too long.
+    /// Passes a stream's answer on, or the timeout when nothing has moved, or nothing was asked, for too long.
     fn watch<T>(&mut self, cx: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let now = Instant::now();
         if answer.is_ready() {
             // Only the time is noted: setting the timer anew for each packet would cost more than the packet.
-            self.moved_at = Instant::now();
-            return answer;
+            self.moved_at = now;
+            let asked = now < self.deadline(now);
+            return if asked { answer } else { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) };
         }
         loop {
             ready!(self.sleep.as_mut().poll(cx));
-            let deadline = self.moved_at + self.timeout;
-            if deadline <= Instant::now() {
+            let now = Instant::now();
+            let deadline = self.deadline(now);
+            if deadline <= now {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             self.sleep.as_mut().reset(deadline);
         }
+    }
+
+    fn deadline(&self, now: Instant) -> Instant {
+        self.moved_at.min(self.activity.last(now)) + self.timeout
     }
 }
 

@@ -1,5 +1,6 @@
 //! The two sockets, public and operator: bound early, served with limits on everything, stopped gracefully.
 
+mod activity;
 mod connection;
 mod tls;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use axum::Router;
+use axum::middleware::from_fn;
 use axum_server::tls_rustls::RustlsAcceptor;
 use axum_server::{Handle, Server};
 use tokio::net::{TcpListener, TcpSocket};
@@ -223,7 +225,8 @@ impl Bound {
     }
 
     async fn serve(self, router: Router, handle: Handle<Peer>) -> std::io::Result<()> {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let watched = router.layer(from_fn(activity::watch));
+        let service = watched.into_make_service_with_connect_info::<Peer>();
         let server = with_limits(Server::from_listener(self.admission), self.header_timeout).handle(handle);
         match self.tls {
             Some(tls) => {

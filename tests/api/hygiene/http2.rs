@@ -1,9 +1,9 @@
 //! What a hostile client can do with HTTP/2 (R121) and with a body without end (R115), against a real process: its
-//! memory stays what it was, and everybody else is answered.
+//! memory stays what it was, and everybody else is answered meanwhile.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,22 +15,22 @@ use crate::support::app::NIL;
 /// What all attacks together may add to the process's memory, in KiB.
 const MORE_KIB: u64 = 64 * 1024;
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Kinds of frames, flags and error codes (RFC 9113 §6, §7).
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+pub(super) const CONTINUATION: u8 = 9;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 const REFUSED_STREAM: u32 = 7;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -42,7 +42,7 @@ fn literal(name: &str, value: &str) -> Vec<u8> {
 }
 
 /// `:method`, `:scheme`, `:authority` and `:path`.
-fn request(method: &str, path: &str) -> Vec<u8> {
+pub(super) fn request(method: &str, path: &str) -> Vec<u8> {
     let pseudo = [(":method", method), (":scheme", "http"), (":authority", "demo"), (":path", path)];
     pseudo.iter().flat_map(|(name, value)| literal(name, value)).collect()
 }
@@ -74,6 +74,25 @@ struct Outcome {
     refused: u32,
     /// The settings it announced.
     settings: Vec<(u16, u32)>,
+    /// How long each request of somebody else's took meanwhile.
+    others: Vec<Duration>,
+}
+
+impl Outcome {
+    /// That somebody else was answered all the while.
+    #[track_caller]
+    fn kept_nobody_waiting(&self, what: &str) {
+        let mut others = self.others.clone();
+        others.sort_unstable();
+        let median = others[others.len() / 2];
+        assert!(median < Duration::from_secs(1), "{what}: {median:?} in {others:?}");
+    }
+
+    /// That the server ended it, before it had taken so many pieces.
+    #[track_caller]
+    fn was_ended_before(&self, pieces: u32, what: &str) {
+        assert!(self.taken < pieces || self.goaway.is_some_and(|code| code != 0), "{what}: {self:?}");
+    }
 }
 
 /// Sends the preface, then so many pieces, while it reads what comes back.
@@ -114,16 +133,35 @@ async fn attack(address: SocketAddr, pieces: u32, piece: impl Fn(u32) -> Vec<u8>
     Outcome { taken, ..ended.expect("the connection ends").unwrap() }
 }
 
+/// Attacks, while somebody else asks again and again.
+async fn flood(demo: &Demo, pieces: u32, piece: impl Fn(u32) -> Vec<u8>) -> Outcome {
+    let attack = attack(demo.address, pieces, piece);
+    tokio::pin!(attack);
+    let mut others = Vec::new();
+    loop {
+        let asked = Instant::now();
+        let other = async {
+            assert!(demo.get("/healthz").await.unwrap().starts_with("HTTP/1.1 200"));
+            let took = asked.elapsed();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            took
+        };
+        tokio::select! {
+            outcome = &mut attack => return Outcome { others, ..outcome },
+            took = other => others.push(took),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn R121_floods_over_HTTP_2_end_their_connection_and_take_no_memory() {
+async fn R121_floods_over_HTTP_2_end_their_connection_or_keep_nobody_waiting_and_take_no_memory() {
     let data = tempfile::tempdir().unwrap();
     let demo = Arc::new(Demo::start(&data.path().join("demo")).await);
-    let address = demo.address;
     let before = demo.memory("VmHWM");
     let get = request("GET", "/healthz");
 
     // Streams opened and reset at once (CVE-2023-44487), a thousand a piece.
-    let resets = attack(address, 200, |number| {
+    let resets = flood(&demo, 200, |number| {
         let stream = |at: u32| {
             let id = 2 * (1_000 * number + at) + 1;
             let cancel = frame(RST_STREAM, 0, id, &8_u32.to_be_bytes());
@@ -134,6 +172,7 @@ async fn R121_floods_over_HTTP_2_end_their_connection_and_take_no_memory() {
     .await;
     assert_eq!(resets.goaway, Some(ENHANCE_YOUR_CALM), "{resets:?}");
     assert!(resets.taken < 200, "{resets:?}");
+    resets.kept_nobody_waiting("resets");
     // What it says of itself: the most streams (3), and the longest list of headers (6).
     let setting = |wanted: u16| resets.settings.iter().find(|(id, _)| *id == wanted).map(|(_, value)| *value);
     assert_eq!(setting(3), Some(100), "{resets:?}");
@@ -142,16 +181,17 @@ async fn R121_floods_over_HTTP_2_end_their_connection_and_take_no_memory() {
     // Headers that never end (RUSTSEC-2024-0332), with much in each frame and with nothing.
     let filling: Vec<u8> = literal("x-filling", &"a".repeat(100)).repeat(140);
     for rest in [&filling[..], &[]] {
-        let continued = attack(address, 20_000, |number| match number {
+        let continued = flood(&demo, 20_000, |number| match number {
             0 => frame(HEADERS, 0, 1, &get),
             _ => frame(CONTINUATION, 0, 1, rest),
         })
         .await;
         assert!(continued.taken < 20_000, "{} bytes each: {continued:?}", rest.len());
+        continued.kept_nobody_waiting("continued headers");
     }
 
     // A long header kept in the table and named again and again.
-    let bomb = attack(address, 50, |number| {
+    let bomb = flood(&demo, 50, |number| {
         let mut headers = get.clone();
         headers.extend([0x40, 1, b'x', 0x7f, 0xa1, 0x1e]);
         headers.extend([b'a'; 4_000]);
@@ -159,28 +199,37 @@ async fn R121_floods_over_HTTP_2_end_their_connection_and_take_no_memory() {
         frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &headers)
     })
     .await;
-    eprintln!("a header named again and again: {bomb:?}");
+    bomb.was_ended_before(50, "a header named again and again");
+    bomb.kept_nobody_waiting("a header named again and again");
 
     // More streams than are allowed, each waiting for its body.
-    let waiting =
-        attack(address, 1_000, |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &login())).await;
+    let waiting = flood(&demo, 1_000, |number| frame(HEADERS, END_HEADERS, 2 * number + 1, &login())).await;
     assert!(waiting.refused > 0 || waiting.goaway.is_some_and(|code| code != 0), "{waiting:?}");
+    waiting.kept_nobody_waiting("streams");
 
-    // Data with nothing in it, for a body that is read and for a stream that is long over; and what is to be answered.
+    // Data with nothing in it, for a body that is read and for a stream that is long over.
     let nothing = |stream: u32| frame(DATA, 0, stream, &[]).repeat(1_000);
-    let empty = attack(address, 1_000, |number| match number {
+    let empty = flood(&demo, 1_000, |number| match number {
         0 => frame(HEADERS, END_HEADERS, 1, &login()),
         _ => nothing(1),
     })
     .await;
-    let after_the_end = attack(address, 1_000, |number| match number {
+    let after_the_end = flood(&demo, 1_000, |number| match number {
         0 => frame(HEADERS, END_HEADERS | END_STREAM, 1, &get),
         _ => nothing(1),
     })
     .await;
-    let pings = attack(address, 500, |_| frame(PING, 0, 0, &[7; 8]).repeat(1_000)).await;
-    let settings = attack(address, 500, |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9]).repeat(1_000)).await;
-    eprintln!("empty data: {empty:?}, {after_the_end:?}; pings: {pings:?}; settings: {settings:?}");
+    for (what, ended) in [("empty data", empty), ("data after the end", after_the_end)] {
+        ended.was_ended_before(1_000, what);
+        ended.kept_nobody_waiting(what);
+    }
+
+    // What is to be answered at once, half a million times: read no faster than the answers go out, and ended by nobody
+    // while requests come, so it must keep nobody waiting.
+    let pings = flood(&demo, 500, |_| frame(PING, 0, 0, &[7; 8]).repeat(1_000)).await;
+    pings.kept_nobody_waiting("pings");
+    let settings = flood(&demo, 500, |_| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9]).repeat(1_000)).await;
+    settings.kept_nobody_waiting("settings");
 
     assert!(demo.get("/healthz").await.unwrap().starts_with("HTTP/1.1 200"));
     assert!(demo.login(1).await.unwrap().starts_with("HTTP/1.1 401"));

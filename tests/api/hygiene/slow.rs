@@ -1,6 +1,8 @@
 //! Clients that take their time (R119): each is cut off in bounded time, and many of them keep nobody from logging in.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use vestibule::tenants::Family;
 
+use super::http2::{CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, SETTINGS, frame, request};
 use super::sockets::{exchange, head, serve_with};
 use super::start;
 
@@ -23,8 +26,7 @@ enum With {
 }
 
 /// Sends `opening`, then a byte of `more` now and then, or reads nothing; how long it was let, and what it read.
-async fn dawdle(address: SocketAddr, opening: String, with: With) -> (Duration, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+async fn dawdle(mut stream: TcpStream, opening: String, with: With) -> (Duration, String) {
     let began = Instant::now();
     stream.write_all(opening.as_bytes()).await.unwrap();
     if matches!(with, With::Reading) {
@@ -45,13 +47,35 @@ async fn dawdle(address: SocketAddr, opening: String, with: With) -> (Duration, 
     (began.elapsed(), String::from_utf8_lossy(&answer).into_owned())
 }
 
+/// How long such a login takes.
+async fn timed(address: SocketAddr, login: &str) -> Duration {
+    let asked = Instant::now();
+    let answer = exchange(address, login).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    asked.elapsed()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile() {
+async fn R119_beside_five_hundred_slow_clients_logins_go_on_at_their_pace_and_each_is_cut_off() {
     let (app, tenant) = start().await;
     let (address, _stop) =
         serve_with(&app, &[("HEADER_TIMEOUT_SECONDS", "10"), ("IDLE_TIMEOUT_SECONDS", "10")]).await;
     let login = tenant.login(Family::Individual);
     let body = login.body.to_string();
+    let whole = head(&login, &format!("connection: close\r\ncontent-length: {}\r\n", body.len())) + &body;
+    let mut quiet = Vec::new();
+    for _ in 0..5 {
+        quiet.push(timed(address, &whole).await);
+    }
+    let quiet = median(quiet);
+
+    let began = Instant::now();
+    let connected = Arc::new(AtomicUsize::new(0));
     let mut slow = JoinSet::new();
     for number in 0..SLOW {
         let (opening, with) = match number % 10 {
@@ -60,20 +84,30 @@ async fn R119_five_hundred_slow_clients_are_cut_off_and_logins_go_on_meanwhile()
             7 => ("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(8), With::Reading),
             _ => ("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n".to_owned(), With::NextRequest),
         };
-        slow.spawn(async move { (with, dawdle(address, opening, with).await) });
+        let connected = Arc::clone(&connected);
+        slow.spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            connected.fetch_add(1, Ordering::SeqCst);
+            (with, dawdle(stream, opening, with).await)
+        });
     }
-    // A client with nothing but a login to do is answered all the while.
-    let whole = head(&login, &format!("connection: close\r\ncontent-length: {}\r\n", body.len())) + &body;
-    let mut logins = 0;
-    let began = Instant::now();
+    while connected.load(Ordering::SeqCst) < SLOW {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // A client with nothing but a login to do is answered while all of them are there: none is cut off so soon.
+    let mut beside = Vec::new();
     while began.elapsed() < Duration::from_secs(8) {
-        // Which fails after 20 s; no closer, for many machines that run this are busy with something else.
-        let answer = exchange(address, &whole).await;
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        logins += 1;
+        beside.push(timed(address, &whole).await);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(logins >= 1, "{logins}");
+    let (number, beside) = (beside.len(), median(beside));
+    eprintln!("{number} logins beside slow clients, half within {beside:?}; {quiet:?} without");
+    assert!(number >= 4, "{number} logins in eight seconds");
+    // Not the requirement's twice: many machines that run this are busy with something else.
+    assert!(
+        beside < (quiet * 20).max(Duration::from_secs(1)),
+        "{beside:?}, and {quiet:?} without slow clients"
+    );
     let all = async {
         while let Some(done) = slow.join_next().await {
             let (with, (took, answer)) = done.unwrap();
@@ -90,8 +124,60 @@ async fn R119_the_time_for_headers_is_for_all_of_them_and_not_for_each_byte() {
     let (app, _) = start().await;
     let (address, _stop) = serve_with(&app, &[("HEADER_TIMEOUT_SECONDS", "1")]).await;
     for opening in ["G", "GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: "] {
-        let (took, answer) = dawdle(address, opening.to_owned(), With::Headers).await;
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (took, answer) = dawdle(stream, opening.to_owned(), With::Headers).await;
         assert!(took < Duration::from_secs(8), "{took:?}");
         assert!(!answer.contains(" 200 "), "{answer}");
     }
+}
+
+/// Sends `opening` over HTTP/2 and then `more` four times a second; how long it was let, at most half a minute.
+async fn dawdle_over_http2(address: SocketAddr, opening: Vec<u8>, more: impl Fn(u32) -> Vec<u8>) -> Duration {
+    let (mut reader, mut writer) = TcpStream::connect(address).await.unwrap().into_split();
+    let began = Instant::now();
+    // The reader sees the end of it; what it reads is for nobody.
+    let reading = tokio::spawn(async move {
+        let mut sink = [0; 4096];
+        while reader.read(&mut sink).await.is_ok_and(|read| read > 0) {}
+    });
+    if writer.write_all(&[PREFACE, &opening].concat()).await.is_ok() {
+        for number in 0..120 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            if reading.is_finished() || writer.write_all(&more(number)).await.is_err() {
+                return began.elapsed();
+            }
+        }
+    }
+    began.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R119_over_HTTP_2_a_connection_on_which_nothing_is_asked_is_cut_off_whatever_is_sent() {
+    let (app, _) = start().await;
+    let (address, _stop) =
+        serve_with(&app, &[("HEADER_TIMEOUT_SECONDS", "5"), ("IDLE_TIMEOUT_SECONDS", "5")]).await;
+    let settings = frame(SETTINGS, 0, 0, &[]);
+    let get =
+        |path: &str, stream: u32| frame(HEADERS, END_HEADERS | END_STREAM, stream, &request("GET", path));
+    let ping = |_: u32| frame(PING, 0, 0, &[7; 8]);
+    let opened = [settings.clone(), get("/healthz", 1)].concat();
+    let half = [frame(HEADERS, 0, 3, &request("GET", "/healthz")), frame(CONTINUATION, 0, 3, &[0; 9_000])];
+    // The head of a long frame, whose bytes come one by one.
+    let half_asked = [&opened[..], &half[0], &half[1][..9]].concat();
+    // SETTINGS_INITIAL_WINDOW_SIZE of nothing: the answer waits for room that never comes.
+    let unread = [frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]), get("/openapi.json", 1)].concat();
+    let (pings, headers, no_room, asking) = tokio::join!(
+        dawdle_over_http2(address, opened.clone(), ping),
+        dawdle_over_http2(address, half_asked, |_| vec![0]),
+        dawdle_over_http2(address, unread, ping),
+        dawdle_over_http2(address, opened, |number| match number {
+            0..60 => get("/healthz", 2 * number + 3),
+            _ => ping(number),
+        }),
+    );
+    for (what, took) in [("pings", pings), ("headers without end", headers), ("no room", no_room)] {
+        assert!((4..15).contains(&took.as_secs()), "{what}: {took:?}");
+    }
+    // Who goes on asking is not cut off until it stops, after 15 s.
+    assert!((18..29).contains(&asking.as_secs()), "{asking:?}");
 }
