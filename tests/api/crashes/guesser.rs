@@ -28,7 +28,9 @@ pub struct Guesser {
     dice: Dice,
     number: usize,
     victims: Vec<Victim>,
-    /// Registered since the last check.
+    /// Everybody whose registration was acknowledged, or was in doubt and has been found.
+    registered: Vec<Person>,
+    /// Of these, who has not logged in yet.
     new: Vec<Person>,
     /// The names whose registration had no answer, since the last check.
     doubtful: Vec<String>,
@@ -44,6 +46,7 @@ impl Guesser {
             dice: Dice::new(seed * 2_000 + index as u64 + 1),
             number: 0,
             victims: Vec::new(),
+            registered: Vec::new(),
             new: Vec::new(),
             doubtful: Vec::new(),
             current: None,
@@ -79,10 +82,15 @@ impl Guesser {
         }
     }
 
+    /// What the names that it registers begin with, and nobody else's.
+    fn prefix(&self) -> String {
+        format!("person-{}-", self.index)
+    }
+
     /// Registers one more: every third is guessed at, the others log in.
     pub async fn register(&mut self, api: &Api, people: &People) -> Result<(), Lost> {
         self.number += 1;
-        let email = format!("person-{}-{}@example.test", self.index, self.number);
+        let email = format!("{}{}@example.test", self.prefix(), self.number);
         let answer = api.register(&email).await;
         let Ok((status, body)) = answer else {
             self.doubtful.push(email);
@@ -92,6 +100,7 @@ impl Guesser {
         self.tally.registrations += 1;
         let user = body["data"]["user"]["id"].as_str().unwrap().to_owned();
         let person = Person { email, user };
+        self.registered.push(person.clone());
         if self.number % 3 == 2 {
             let victim = Victim { person, failed: 0, doubtful: 0, locked_since: None, looked_at: false };
             self.current = Some(self.victims.len());
@@ -128,6 +137,7 @@ impl Guesser {
         Ok(())
     }
 
+    /// Holds what it was answered against the tables, and against what is answered now.
     pub async fn check(&mut self, api: &Api, ledger: &Ledger) {
         for victim in &mut self.victims {
             ledger.check_failures(
@@ -146,7 +156,11 @@ impl Guesser {
             assert!(is_locked(&answer), "the lock of {:?} does not hold: {answer:?}", since.elapsed());
             victim.looked_at = true;
         }
-        // Whoever has registered logs in.
+        // Whoever has registered is there, and logs in.
+        for person in &self.registered {
+            let found = ledger.user_called(&person.email);
+            assert_eq!(found, Some(&*person.user), "the acknowledged registration of {}", person.email);
+        }
         let from = format!("10.50.{}.1", self.index);
         for person in self.new.drain(..).rev().take(2) {
             let answer = surely(async || api.login(&person, PASSWORD, "first", &from).await).await;
@@ -162,7 +176,10 @@ impl Guesser {
             let (status, body) = surely(async || api.login(&person, PASSWORD, "first", &from).await).await;
             assert_eq!(status, if user.is_some() { 200 } else { 401 }, "{body}");
             self.tally.logins += usize::from(user.is_some());
+            self.registered.extend(user.map(|_| person));
         }
+        let there = ledger.names_that_begin(&self.prefix());
+        assert_eq!(there, self.registered.len(), "names, and registrations that made them");
         // An older victim, whose dead attempts count as failures by now.
         let unlocked: Vec<_> =
             (0..self.victims.len()).filter(|&at| self.victims[at].locked_since.is_none()).collect();

@@ -27,6 +27,13 @@ struct Failures {
     locks: i64,
 }
 
+/// What there was at the last check, and what had been answered until then.
+#[derive(Default, Debug)]
+pub struct Settled {
+    sessions: usize,
+    tally: Tally,
+}
+
 #[derive(Debug)]
 pub struct Ledger {
     sessions: HashMap<String, SessionRow>,
@@ -110,16 +117,15 @@ impl Ledger {
         ledger
     }
 
-    /// That there are as many sessions as logins were acknowledged, beside those whose answer was lost, each with one
-    /// event that opened it and one that ended it if it has ended.
-    pub fn check(&self, tally: &Tally) {
-        let (least, most) = (tally.logins, tally.logins + tally.doubtful_logins);
-        // The checks' own logins of people whose registration was in doubt are acknowledged ones too.
-        assert!(
-            (least..=most).contains(&self.sessions.len()),
-            "{} of {least} to {most}",
-            self.sessions.len()
-        );
+    /// That there are as many sessions more than at the last check as logins were acknowledged since, beside those
+    /// whose answer was lost since; each with one event that opened it and one that ended it if it has ended. What was
+    /// in doubt then was settled by what was found: it excuses nothing later.
+    pub fn check(&self, tally: &Tally, last: &mut Settled) {
+        let found = self.sessions.len();
+        let least = last.sessions + tally.logins - last.tally.logins;
+        let most = least + tally.doubtful_logins - last.tally.doubtful_logins;
+        assert!((least..=most).contains(&found), "{found} sessions of {least} to {most}");
+        *last = Settled { sessions: found, tally: *tally };
         for (id, row) in &self.sessions {
             assert_eq!(row.opened, 1, "events that opened session {id}: {row:?}");
             assert_eq!(
@@ -146,6 +152,10 @@ impl Ledger {
         assert!(bounds.contains(&found.events), "{told}");
         assert!(found.locked || !locked, "a lock was lost: {told}");
         assert_eq!(found.locks, i64::from(found.locked), "one event a lock: {told}");
+    }
+
+    pub fn names_that_begin(&self, prefix: &str) -> usize {
+        self.names.keys().filter(|name| name.starts_with(prefix)).count()
     }
 
     /// The id of the user who has a name.

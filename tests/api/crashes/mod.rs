@@ -21,7 +21,7 @@ use crate::support::{database, on_postgres, postgres_on};
 
 use api::{Api, People, Round};
 use guesser::Guesser;
-use ledger::Ledger;
+use ledger::{Ledger, Settled};
 use phone::Phone;
 
 const PHONES: usize = 8;
@@ -74,6 +74,7 @@ struct World {
     phones: Vec<Phone>,
     guessers: Vec<Guesser>,
     dice: Dice,
+    settled: Settled,
     /// How often a server, and how often PostgreSQL was killed.
     kills: (usize, usize),
 }
@@ -95,6 +96,7 @@ impl World {
             phones: (0..PHONES).map(|index| Phone::new(index, seed)).collect(),
             guessers: (0..GUESSERS).map(|index| Guesser::new(index, seed)).collect(),
             dice: Dice::new(seed),
+            settled: Settled::default(),
             kills: (0, 0),
         };
         world.start_servers();
@@ -188,7 +190,7 @@ impl World {
     async fn check(&mut self) {
         let tally = self.tally();
         let ledger = Ledger::read(&self.made).await;
-        ledger.check(&tally);
+        ledger.check(&tally, &mut self.settled);
         let known = self.phones.iter().flat_map(Phone::sessions).count();
         assert!(known <= tally.logins);
         for (index, phone) in std::mem::take(&mut self.phones).into_iter().enumerate() {
