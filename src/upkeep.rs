@@ -1,4 +1,5 @@
-//! What goes on in the background, on every node: the list of it, and how often. What each does is a flow.
+//! What goes on in the background, on every node: the list of it, and how often. What each does is a flow. What time ends
+//! for good goes by the cautious clock, so that a clock that was wrong for a while has ended nothing (R159).
 
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
@@ -60,7 +61,7 @@ pub async fn run(app: SharedApp) {
             || { reread_master_keys(app) }
         ),
         every(MINUTE, "a replaced signing key was not retired; the next minute tries again", || {
-            retire_replaced_signing_keys(&app.db, &app.master, app.clock.now())
+            retire_signing_keys(app)
         }),
         every(
             MINUTE,
@@ -75,9 +76,7 @@ pub async fn run(app: SharedApp) {
             "checkpoints of the audit log did not go to the log; the next minute tells them",
             || { tell_checkpoints(&app.db) }
         ),
-        every(HOUR, "old events were not deleted; the next hour goes on", || {
-            delete_old_events(&app.db, &app.master, app.clock.now())
-        }),
+        every(HOUR, "old events were not deleted; the next hour goes on", || { delete_aged_events(app) }),
         every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
             rotate_due_signing_keys(&app.db, &app.master, app.clock.now())
         }),
@@ -134,11 +133,30 @@ const SLICE: i64 = 1_000;
 /// Between two slices of sessions, so that many of them keep nobody from the database.
 const BETWEEN_SLICES: Duration = Duration::from_millis(100);
 
+/// Retires the signing keys that were replaced long enough ago, and destroys their private halves.
+///
+/// # Errors
+/// As the flow.
+pub async fn retire_signing_keys(app: &App) -> Result<(), Error> {
+    retire_replaced_signing_keys(&app.db, &app.master, app.clock.cautious()).await
+}
+
+/// Deletes the events that are older than their tenants keep them.
+///
+/// # Errors
+/// As the flow.
+pub async fn delete_aged_events(app: &App) -> Result<(), Error> {
+    delete_old_events(&app.db, &app.master, app.clock.cautious()).await
+}
+
 /// Goes once over all sessions that may have ended.
-async fn write_down_all_endings(app: &App) -> Result<(), Error> {
+///
+/// # Errors
+/// The first failure; it kept no other session's ending from being written down.
+pub async fn write_down_all_endings(app: &App) -> Result<(), Error> {
     let (mut after, mut failure) = (None, None);
     loop {
-        let slice = write_down_endings(&app.db, after.as_deref(), SLICE, app.clock.now()).await?;
+        let slice = write_down_endings(&app.db, after.as_deref(), SLICE, app.clock.cautious()).await?;
         failure = failure.or(slice.failure);
         after = slice.next;
         if after.is_none() {

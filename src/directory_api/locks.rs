@@ -185,7 +185,7 @@ async fn list_user_locks(
     caller: DirectoryCaller<Read>,
     Path(user): Path<String>,
 ) -> Result<Success<Locks>, Error> {
-    let (user, now) = (user_id(&user)?, app.clock.now());
+    let (user, now) = (user_id(&user)?, app.clock.cautious());
     let locks = flows::list_locks(&app.db, &caller.tenant.id, &user).await?;
     Ok(Success::new(Locks { items: locks.into_iter().map(|lock| LockItem::new(lock, now)).collect() }))
 }

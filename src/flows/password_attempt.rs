@@ -100,6 +100,7 @@ impl PasswordAttempt<'_> {
         loop {
             let (tenant, subject) = (&self.tenant.id, self.subject);
             let (change, now) = (ChangeId::random(), self.app.clock.now());
+            let instants = (now, self.app.clock.cautious());
             let lock = self.failure_event(EventName::AuthnLoginLock, LOCKED);
             let lock = events::locks::store::insert_if_dead_attempts_locked(
                 tenant,
@@ -109,7 +110,7 @@ impl PasswordAttempt<'_> {
                 &change,
                 now,
             );
-            let statements = throttles::store::reserve(tenant, subject, self.id, &change, now, lock);
+            let statements = throttles::store::reserve(tenant, subject, self.id, &change, instants, lock);
             let mark_at = statements.len() + 1;
             let source = self.source.filter(|_| !is_marked);
             let marking = source.map(|source| source.reserve(tenant, self.id, &change, now));

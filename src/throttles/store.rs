@@ -13,14 +13,15 @@ use super::{
 
 /// Reserves an attempt if one is free. [`super::Reservation::from_applied`] reads the answer, which is
 /// not a refusal even where nothing is free: what was learned of dead attempts must stay. `lock_event`
-/// writes an event if dead attempts lock the subject; it runs while they are still there.
+/// writes an event if dead attempts lock the subject; it runs while they are still there. Whether a lock is over is
+/// judged by `cautious`, [`crate::clock::Clock::cautious`] (R159).
 #[must_use]
 pub fn reserve(
     tenant: &TenantId,
     subject: &Subject,
     attempt: &AttemptId,
     change: &ChangeId,
-    now: Timestamp,
+    (now, cautious): (Timestamp, Timestamp),
     lock_event: Statement,
 ) -> [Statement; 5] {
     let stale = dead_before(now);
@@ -30,11 +31,10 @@ pub fn reserve(
         Statement::new(
             "insert into throttles (tenant_id, subject, user_id, failures, total, created_at, updated_at, change_id) \
              values ($1, $2, $3, 0, 0, $4, $4, $5) on conflict (tenant_id, subject) do update set \
-             failures = case when throttles.locked_until <= excluded.updated_at then 0 \
-                        when throttles.locked_until is null and throttles.updated_at < $6 then 0 \
+             failures = case when throttles.locked_until <= $6 then 0 \
+                        when throttles.locked_until is null and throttles.updated_at < $7 then 0 \
                         else throttles.failures end, \
-             locked_until = case when throttles.locked_until <= excluded.updated_at then null \
-                            else throttles.locked_until end, \
+             locked_until = case when throttles.locked_until <= $6 then null else throttles.locked_until end, \
              user_id = excluded.user_id, updated_at = excluded.updated_at, change_id = excluded.change_id",
         )
         .bind(tenant)
@@ -42,7 +42,8 @@ pub fn reserve(
         .bind(subject.user_id())
         .bind(now)
         .bind(change)
-        .bind(now.plus_millis(-NAME_ROW_MILLIS)),
+        .bind(cautious)
+        .bind(cautious.plus_millis(-NAME_ROW_MILLIS)),
         Statement::new(
             "update throttles set failures = failures + stale.number, total = total + stale.number, \
              locked_until = case when locked_until is null and failures + stale.number >= $5 then $4 \

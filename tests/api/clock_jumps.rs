@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use vestibule::db::Statement;
-use vestibule::flows::number_events;
+use vestibule::flows::{Author, Begin, number_events, rotate_signing_key};
 use vestibule::tenants::{Family, Settings};
 
 use crate::support::app::{Answer, NIL, TestApp, TestTenant, Wanted};
@@ -131,9 +131,119 @@ async fn R159_a_clock_set_back_while_limits_are_used_up_is_an_outage_for_nobody(
     }
     app.view(&tenant, &opened).await.expect(429);
     app.login(&tenant, INDIVIDUAL).await.expect(429);
-    app.clock.advance(-HOUR);
+    app.clock.jump(-HOUR);
     app.login(&tenant, INDIVIDUAL).await.expect(200);
     app.call(backend).await.expect(200);
     // An access token from the future opens nothing, and a refresh brings one of this clock.
     refresh(&app, &tenant, &opened).await.expect(200);
+}
+
+const MINUTE: i64 = 60_000;
+
+#[tokio::test]
+async fn R159_R016_a_clock_set_forward_by_an_hour_ends_no_lock_early_and_a_new_one_lasts_as_long() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    for back_again in [true, false] {
+        app.fail(&tenant.login(INDIVIDUAL), 5).await;
+        assert!(is_locked(&app, &tenant).await);
+        app.clock.jump(HOUR);
+        for _ in 0..2 {
+            assert!(is_locked(&app, &tenant).await, "the clock is an hour ahead");
+            app.clock.advance(10 * MINUTE);
+        }
+        if back_again {
+            app.clock.jump(-HOUR);
+            assert!(is_locked(&app, &tenant).await, "it has come back");
+        }
+        app.clock.advance(9 * MINUTE);
+        assert!(is_locked(&app, &tenant).await, "29 minutes have passed");
+        app.clock.advance(2 * MINUTE);
+        app.login(&tenant, INDIVIDUAL).await.expect(200);
+    }
+    // Locked while the clock is ahead: until half an hour has passed, whichever clock counts it.
+    app.clock.jump(HOUR);
+    app.fail(&tenant.login(INDIVIDUAL), 5).await;
+    for _ in 0..29 {
+        assert!(is_locked(&app, &tenant).await);
+        app.clock.advance(MINUTE);
+    }
+    assert!(is_locked(&app, &tenant).await, "29 minutes have passed");
+    app.clock.advance(2 * MINUTE);
+    app.login(&tenant, INDIVIDUAL).await.expect(200);
+}
+
+#[tokio::test]
+async fn R159_what_was_idle_by_a_clock_that_was_an_hour_ahead_lives_when_it_comes_back() {
+    let app = TestApp::start().await;
+    let settings = Settings { idle_seconds: Some(1_800), ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    let open = app.open(&tenant, INDIVIDUAL).await;
+    upkeep(&app).await;
+    app.clock.jump(HOUR);
+    // By the clock as it is, which signs nothing for whoever may be idle.
+    app.view(&tenant, &open).await.expect(401);
+    assert_eq!(refresh(&app, &tenant, &open).await.expect(401).error_type(), "SESSION_ENDED");
+    for _ in 0..2 {
+        upkeep(&app).await;
+        app.clock.advance(10 * MINUTE);
+    }
+    assert_eq!(app.number_of("sessions where ended_at is null").await, 1);
+    assert_eq!(app.number_of("events where name = 'session_expired'").await, 0);
+    app.clock.jump(-HOUR);
+    upkeep(&app).await;
+    let back = Opened::of(INDIVIDUAL, &refresh(&app, &tenant, &open).await.expect(200));
+    app.view(&tenant, &back).await.expect(200);
+    // A clock that stays there is right: time has passed.
+    app.clock.jump(HOUR);
+    upkeep(&app).await;
+    app.clock.advance(31 * MINUTE);
+    upkeep(&app).await;
+    assert_eq!(app.number_of("sessions where end_reason = 'expired_idle'").await, 1);
+}
+
+/// What upkeep does of what time ends for good.
+async fn upkeep(app: &TestApp) {
+    vestibule::upkeep::write_down_all_endings(&app.app).await.unwrap();
+    vestibule::upkeep::retire_signing_keys(&app.app).await.unwrap();
+    vestibule::upkeep::delete_aged_events(&app.app).await.unwrap();
+    vestibule::flows::delete_idle_throttles(&app.app).await.unwrap();
+    vestibule::flows::delete_expired_resets(&app.app).await.unwrap();
+}
+
+#[tokio::test]
+async fn R159_upkeep_deletes_nothing_by_a_clock_that_was_ahead_for_a_while() {
+    let app = TestApp::start().await;
+    let settings = Settings { audit_retention_days: 365, ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    // Nobody's name, whose failure stays for a week; a key that is replaced, and counts for an hour; a reset secret.
+    app.fail(&tenant.login(INDIVIDUAL).named("nobody@example.test"), 1).await;
+    let name = vestibule::tenants::TenantName::Id(tenant.id.clone());
+    let (db, master, now) = (&app.app.db, &app.app.master, app.clock.now());
+    rotate_signing_key(db, master, Author::TERMINAL, &name, Begin::Now, now).await.unwrap();
+    let reset = json!({ "username": tenant.person(INDIVIDUAL).email });
+    app.call(Call::new("POST", "/api/v2.1/password-resets").backend(&tenant).json(&reset)).await.expect(200);
+    app.seal_events().await;
+    let counts = async || {
+        let mut counts = Vec::new();
+        for rows in ["events", "throttles", "signing_keys where retired_at is null", "password_resets"] {
+            counts.push(app.number_of(rows).await);
+        }
+        counts
+    };
+    let before = counts().await;
+    assert_eq!(before[1..], [1, 2, 1]);
+    upkeep(&app).await;
+    app.clock.jump(400 * 24 * HOUR);
+    for _ in 0..3 {
+        upkeep(&app).await;
+        assert_eq!(counts().await, before);
+        app.clock.advance(9 * MINUTE);
+    }
+    // It stays there: so much time has passed.
+    app.clock.advance(4 * MINUTE);
+    upkeep(&app).await;
+    let after = counts().await;
+    assert_eq!(after[1..], [0, 1, 0]);
+    assert!(after[0] < before[0], "{after:?}, of {before:?}");
 }
