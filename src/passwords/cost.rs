@@ -93,6 +93,11 @@ pub enum Floor {
 #[cfg(test)]
 #[expect(non_snake_case, reason = "test names carry requirement ids")]
 mod tests {
+    use std::time::{Duration, Instant};
+
+    use secrecy::SecretString;
+
+    use super::super::{Options, hash_blocking};
     use super::*;
 
     #[test]
@@ -105,6 +110,22 @@ mod tests {
         assert!(Cost::THROUGHPUT.check(Floor::Owasp).is_ok());
         assert!(Cost { memory_kib: 65_536, passes: 10, lanes: 4 }.check(Floor::Owasp).is_ok());
         assert!(Cost { memory_kib: 8, passes: 1, lanes: 1 }.check(Floor::Owasp).is_err());
+    }
+
+    #[test]
+    fn R040_one_hash_takes_less_than_a_second_and_nobody_waits_longer_than_that_for_its_beginning() {
+        for cost in [Cost::DEFAULT, Cost::THROUGHPUT] {
+            let options = Options { cost, ..Options::default() };
+            assert_eq!(options.deadline, Duration::from_secs(1));
+            let took = || {
+                let started = Instant::now();
+                hash_blocking(&options, &SecretString::from("measured")).expect("hashed");
+                started.elapsed()
+            };
+            // The machine may be busy with something else for a while.
+            let least = [took(), took(), took()].into_iter().min().expect("three");
+            assert!(least < Duration::from_secs(1), "{cost}: {least:?}");
+        }
     }
 
     #[test]

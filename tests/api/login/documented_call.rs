@@ -132,7 +132,7 @@ async fn the_profile_tells_the_stored_name_the_highest_role_and_the_first_teleph
 }
 
 #[tokio::test]
-async fn last_login_is_the_login_before_this_one() {
+async fn R013_last_login_is_the_login_before_this_one() {
     let app = TestApp::start().await;
     documented_tenant(&app).await;
     let last = async || {

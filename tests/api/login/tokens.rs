@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use vestibule::access_tokens::{Algorithm, TokenType};
 use vestibule::tenants::{Family, Settings};
 
-use crate::support::app::{Answer, TestApp, TestTenant};
+use crate::support::app::{Answer, NIL, TestApp, TestTenant};
+use crate::support::calls::{Call, session_path};
 
 /// The payload with what is random in it named.
 fn redacted(answer: &Answer, tenant: &TestTenant) -> String {
@@ -27,6 +28,62 @@ async fn the_claims_come_in_the_documented_order_with_ours_after_them() {
     let claims = answer.claims();
     assert_eq!(claims["sid"], answer.field("sessionId"));
     assert_ne!(claims["jti"], claims["sid"]);
+}
+
+/// What docs/contract-notes.md says that an access token tells.
+const CLAIMS: [&str; 16] = [
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "iat",
+    "tenantId",
+    "customerId",
+    "userId",
+    "userType",
+    "roles",
+    "jti",
+    "sid",
+    "auth_time",
+    "acr",
+    "amr",
+    "client_id",
+];
+
+#[tokio::test]
+async fn R083_an_access_token_has_the_documented_claims_and_nothing_else_of_anybody() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.script(
+        r#"update users set full_name = 'Dr Ada Secret', gender = 'female', metadata = '{"tier":"gold"}', phones =
+           '[{"phoneType":"WORK","encoding":"E164","number":"+37060000001"}]'"#,
+    )
+    .await;
+    for family in Family::ALL {
+        let login = app.login(&tenant, family).await.expect(200);
+        let person = &login.data()["user"];
+        let path = session_path(family, NIL, NIL, login.field("sessionId"));
+        let call = Call::new("PUT", path).tenant(&tenant.slug).and("deviceid", "device-1");
+        let body = json!({ "refreshToken": login.field("refreshToken") });
+        let refreshed = app.call(call.json(&body)).await.expect(200);
+        for answer in [&login, &refreshed] {
+            let claims = answer.claims();
+            let names: std::collections::BTreeSet<_> = claims.as_object().unwrap().keys().collect();
+            assert_eq!(names, CLAIMS.map(str::to_owned).iter().collect(), "{family:?}");
+            let payload = answer.token_parts().1;
+            for name in ["email", "fullName", "firstName", "lastName", "gender", "phoneNumber"] {
+                if let Some(value) = person[name].as_str() {
+                    assert!(!payload.contains(value), "{name} in {payload}");
+                }
+            }
+            let secrets = [&tenant.key, &tenant.secret, &tenant.backend_key, &tenant.backend_secret];
+            let token = answer.field("refreshToken").to_owned();
+            for secret in secrets.into_iter().chain([&token]) {
+                assert!(!payload.contains(secret.as_str()), "{payload}");
+            }
+            assert!(!payload.contains("gold") && !payload.contains("+370"), "{payload}");
+        }
+    }
 }
 
 #[tokio::test]
