@@ -1,5 +1,12 @@
 //! What the targets share.
 
+/// The line of a master key file, of a key that looks random enough to be let in.
+#[must_use]
+pub fn master_key_line() -> String {
+    let key: Vec<u8> = (0..32_u8).map(|at| at.wrapping_mul(151) ^ 0x5A).collect();
+    format!("k1:{}", vestibule::secrets::base64url(&key))
+}
+
 /// Alters a text, as the rest of a fuzzer's input says: pairs of a position and what to put there, where NUL
 /// takes the byte away and what is above 127 puts another one before it. `None` where no text comes of it.
 #[must_use]

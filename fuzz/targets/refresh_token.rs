@@ -7,10 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use vestibule::ids::{SessionId, TenantId};
 use vestibule::refresh_tokens::{Binding, compute, parse};
 use vestibule::secrets::{MasterKeys, base64url};
-use vestibule_fuzz::altered;
+use vestibule_fuzz::{altered, master_key_line};
 
-static KEYS: LazyLock<MasterKeys> =
-    LazyLock::new(|| MasterKeys::parse(&format!("k1:{}", base64url(&[7; 32]))).expect("a key"));
+static KEYS: LazyLock<MasterKeys> = LazyLock::new(|| MasterKeys::parse(&master_key_line()).expect("a key"));
 static TENANT: LazyLock<TenantId> =
     LazyLock::new(|| TenantId::parse("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0f1a2b").expect("an id"));
 static SESSION: LazyLock<SessionId> =
