@@ -34,8 +34,8 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let problem = without_value(&error.into_inner().to_string());
-        // serde_path_to_error calls "?" what it was not inside of.
-        if path == "." || path == "?" {
+        // serde_path_to_error calls "?" what it was not inside of; a field may be called nothing.
+        if path.is_empty() || path == "." || path == "?" {
             Error::malformed("body", problem)
         } else {
             Error::malformed(path, problem)
@@ -87,6 +87,7 @@ mod tests {
         );
         assert!(refusal(r#"{"name":"a","name":"b"}"#).contains("duplicate field `name`"));
         assert!(refusal(r#"{"Name":"a"}"#).contains("unknown field `Name`"));
+        assert!(refusal(r#"{"":"a"}"#).starts_with("body "), "a field that is called nothing cannot be named");
         assert!(refusal(r#"{"name":"a"} x"#).contains("after its end"));
         assert!(refusal(r#"{"name":"a"}{}"#).contains("after its end"));
         for text in ["", "[]", r#"["a"]"#, "null", "\u{feff}{}", "1"] {

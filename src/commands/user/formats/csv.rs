@@ -72,7 +72,8 @@ pub(super) fn read(source: &mut Source, done: u64, take: &mut Take<'_>) -> anyho
             Err(_) => bail!("line {begins}: cannot be read, or {}", too_long()),
         }
         let within = record.as_slice().split(|byte| *byte == b'\n').count() - 1;
-        let number = reader.position().line().saturating_sub(1 + within as u64);
+        // A quote that is never closed ends with the file, and with no line feed of its own.
+        let number = reader.position().line().saturating_sub(1 + within as u64).max(begins);
         if number > done
             && !record.as_slice().trim_ascii().is_empty()
             && !take(number, entry(&columns, &record))

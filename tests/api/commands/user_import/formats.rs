@@ -156,6 +156,14 @@ async fn csv_is_read_by_the_names_in_its_first_line() {
 }
 
 #[tokio::test]
+async fn csv_whose_last_quote_is_never_closed_is_told_by_the_line_on_which_its_record_begins() {
+    let place = Place::new().await;
+    place.folder.write("users.csv", "email,firstName,lastName\nb@x.test,Bo,\"Berg\n");
+    let ended = place.run_import(&["users.csv"]);
+    assert!(ended.errors.starts_with("line 2: lastName: "), "{ended:?}");
+}
+
+#[tokio::test]
 async fn csv_without_a_header_or_with_an_unknown_column_is_refused_and_not_repeated() {
     let place = Place::new().await;
     for (text, reasons) in [
