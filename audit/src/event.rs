@@ -93,6 +93,16 @@ pub fn event_leaf(event: &EventRecord) -> Hash {
     leaf_hash(&encode_event(event))
 }
 
+/// How long the salt of a personal part is, in bytes. It stands before the text without anything between them, so of another
+/// length it would be another text with the same digest.
+pub const SALT_BYTES: usize = 16;
+
+/// Whether this is the personal part, with its salt, of which the digest was sealed.
+#[must_use]
+pub fn is_personal(salt: &[u8], personal: &str, digest: &Hash) -> bool {
+    salt.len() == SALT_BYTES && personal_digest(salt, personal) == *digest
+}
+
 /// What is sealed of a personal part: SHA-256 of its salt and its text. It stays when both are erased.
 #[must_use]
 pub fn personal_digest(salt: &[u8], personal: &str) -> Hash {

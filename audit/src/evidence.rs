@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::encoding::{Digest, from_base64};
-use crate::event::{EventRecord, event_leaf, personal_digest};
+use crate::event::{EventRecord, event_leaf, is_personal};
 use crate::hash::Hash;
 use crate::note::{NoteError, VerifierKey};
 use crate::proofs::verify_inclusion;
@@ -162,8 +162,9 @@ impl ProvenEvent {
         let Self { event, personal, salt, inclusion_proof } = self;
         let sealed = match (personal, salt) {
             (None, None) => true,
-            (Some(personal), Some(salt)) => from_base64(salt)
-                .is_some_and(|salt| personal_digest(&salt, personal) == event.personal_digest.0),
+            (Some(personal), Some(salt)) => {
+                from_base64(salt).is_some_and(|salt| is_personal(&salt, personal, &event.personal_digest.0))
+            }
             _ => false,
         };
         if !sealed {

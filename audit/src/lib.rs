@@ -22,7 +22,7 @@ mod encoding;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use encoding::Digest;
-pub use event::{EventRecord, encode_event, event_leaf, personal_digest};
+pub use event::{EventRecord, SALT_BYTES, encode_event, event_leaf, is_personal, personal_digest};
 pub use evidence::{Evidence, EvidenceError, MOST_EVENTS, ProvenEvent};
 pub use frontier::Frontier;
 pub use hash::{EMPTY_ROOT, Hash, leaf_hash, node_hash};

@@ -1,6 +1,7 @@
 //! The events' SQL.
 
 use serde_json::Value;
+use vestibule_audit::SALT_BYTES;
 
 use crate::clock::Timestamp;
 use crate::db::Statement;
@@ -297,7 +298,7 @@ pub(super) fn bind_event(
         event.name
     );
     let personal = event.personal().map(|personal| personal.to_string());
-    let salt = random::<16>();
+    let salt = random::<SALT_BYTES>();
     let digest = personal.as_ref().map(|personal| personal_digest(&salt, personal));
     statement
         .bind(tenant)

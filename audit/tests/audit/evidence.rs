@@ -109,7 +109,7 @@ type Alteration<'a> = &'a dyn Fn(&mut Value);
 
 #[test]
 fn r139_what_was_altered_is_named() {
-    let table: [(&str, Alteration); 13] = [
+    let table: [(&str, Alteration); 14] = [
         ("format", &|value| value["format"] = json!("vestibule-evidence-2")),
         ("no events", &|value| value["events"] = json!([])),
         ("verifier key", &|value| value["verifierKey"] = json!("a+b+c")),
@@ -130,6 +130,11 @@ fn r139_what_was_altered_is_named() {
         }),
         ("personal part", &|value| value["events"][0]["personal"] = json!("{\"clientIp\":\"203.0.113.8\"}")),
         ("personal part", &|value| value["events"][0]["salt"] = json!("MDEyMzQ1Njc4OWFiY2RlZw==")),
+        // `{` went over from the text to the salt.
+        ("personal part", &|value| {
+            value["events"][0]["salt"] = json!("MDEyMzQ1Njc4OWFiY2RlZns=");
+            value["events"][0]["personal"] = json!(PERSONAL[1..]);
+        }),
         ("personal part", &|value| value["events"][0]["salt"] = Value::Null),
         ("sealed at its position", &|value| {
             value["events"][0]["inclusionProof"].as_array_mut().unwrap().pop();

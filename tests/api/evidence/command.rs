@@ -1,5 +1,7 @@
 //! `vestibule audit verify-evidence`: without server, database and configuration.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use vestibule::tenants::Family;
 
@@ -47,6 +49,15 @@ async fn R139_evidence_is_checked_offline_and_what_is_wrong_is_named() {
     altered(&|data| data["events"][2]["inclusionProof"][0] = json!(data["verifierKey"])).badly(&["32 bytes"]);
     altered(&|data| data["checkpoint"] = json!("x")).badly(&["its checkpoint does not hold"]);
     altered(&|data| data["events"][0]["personal"] = json!("{}")).badly(&["its personal part is not"]);
+    // A part of the text that went over to the salt leaves the digest as it is.
+    altered(&|data| {
+        let event = &mut data["events"][0];
+        let [salt, personal] = ["salt", "personal"].map(|name| event[name].as_str().unwrap().to_owned());
+        let (moved, rest) = personal.split_at(5);
+        let salt = [&STANDARD.decode(salt).unwrap(), moved.as_bytes()].concat();
+        (event["salt"], event["personal"]) = (json!(STANDARD.encode(salt)), json!(rest));
+    })
+    .badly(&["its personal part is not"]);
     altered(&|data| data["events"] = json!([])).badly(&["it has no events"]);
     altered(&|data| data["more"] = json!(1)).badly(&["it is no evidence", "more"]);
 }
