@@ -48,12 +48,11 @@ create index source_attempts_by_age on source_attempts (reserved_at, tenant_id);
 -- ---- The sealed log
 
 -- Up to which position the log of a tenant's events is sealed, the root of its Merkle tree (RFC 6962) there, what was
--- signed of both, and when; and the size at which the checkpoint went to the program's log.
+-- signed of both, and when.
 alter table event_heads add column sealed bigint not null default 0;
 alter table event_heads add column root bytea;
 alter table event_heads add column checkpoint text;
 alter table event_heads add column sealed_at bigint;
-alter table event_heads add column told bigint not null default 0;
 -- Up to here events may have been deleted for their age. An event in the log says so, signed, or nobody believes it.
 alter table event_heads add column deleted_until bigint not null default 0;
 create index event_heads_unsealed on event_heads (tenant_id) where sealed < position;

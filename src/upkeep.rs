@@ -1,7 +1,6 @@
 //! What goes on in the background, on every node: the list of it, and how often. What each does is a flow. What time ends
 //! for good goes by the cautious clock, so that a clock that was wrong for a while has ended nothing (R159).
 
-use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -13,10 +12,10 @@ use tracing::{error, info, warn};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
-    Erasures, complete_old_rows, delete_expired_resets, delete_idle_throttles, delete_old_events,
+    Erasures, Witness, complete_old_rows, delete_expired_resets, delete_idle_throttles, delete_old_events,
     delete_old_sources, finish_erasures, go_on_deleting_tenants, go_on_with_session_operations,
     lower_failure_floors, number_events, reread_master_keys, retire_replaced_signing_keys,
-    rotate_due_signing_keys, seal_events, summarise_refusals, tell_checkpoints, write_down_endings,
+    rotate_due_signing_keys, seal_events, summarise_refusals, write_down_endings,
 };
 use crate::telemetry::lost_lines;
 
@@ -27,6 +26,7 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Runs until it is dropped. What is then under way in the database is finished there.
 pub async fn run(app: SharedApp) {
     let app = &*app;
+    let witness = &Witness::default();
     tokio::join!(
         keep_sealing_whatever_happens(app),
         tell_lost_lines(),
@@ -74,7 +74,7 @@ pub async fn run(app: SharedApp) {
         every(
             MINUTE,
             "checkpoints of the audit log did not go to the log; the next minute tells them",
-            || { tell_checkpoints(&app.db) }
+            || { witness.tell_checkpoints(&app.db) }
         ),
         every(HOUR, "old events were not deleted; the next hour goes on", || { delete_aged_events(app) }),
         every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
@@ -95,7 +95,7 @@ pub async fn run(app: SharedApp) {
 async fn every<F, E>(period: Duration, failure: &'static str, task: impl Fn() -> F)
 where
     F: Future<Output = Result<(), E>>,
-    E: Display,
+    E: Into<anyhow::Error>,
 {
     let mut ticks = interval_at(tokio::time::Instant::now() + period.min(MINUTE), period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,7 +103,7 @@ where
         ticks.tick().await;
         // A task's first steps are its making.
         if let Some(Err(error)) = surviving(failure, async { task().await }).await {
-            warn!(cause = format!("{error:#}"), "{failure}");
+            warn!(cause = format!("{:#}", error.into()), "{failure}");
         }
     }
 }
@@ -225,6 +225,13 @@ async fn keep_sealing(app: &App) {
     }
 }
 
+/// An error with what caused it, and what caused that: an internal one says by itself no more than that.
+fn causes(error: &(impl std::error::Error + 'static)) -> String {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let chain = std::iter::successors(Some(first), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// How far something is that is done to all events.
 struct Progress {
     /// What is done to them.
@@ -240,11 +247,11 @@ impl Progress {
     }
 
     /// Notes a round that was about what was durable at `began`; whether it did all of that, and why it did not.
-    fn note(&mut self, began: Instant, all: bool, failure: Option<&impl Display>) {
+    fn note(&mut self, began: Instant, all: bool, failure: Option<&(impl std::error::Error + 'static)>) {
         let done = self.done;
         match failure {
             Some(error) if !self.failing => {
-                warn!(cause = %error, "events are not being {done}; trying again until they are");
+                warn!(cause = causes(error), "events are not being {done}; trying again until they are");
             }
             None if self.failing => info!("events are {done} again"),
             None if all => self.until = began,
@@ -270,7 +277,7 @@ mod tests {
             assert!(round != 0, "when the task is made");
             async move {
                 assert!(round != 1, "when it is done");
-                if round == 2 { Err("it fails") } else { Ok(()) }
+                if round == 2 { Err(Error::NotFound) } else { Ok(()) }
             }
         });
         let beside = every(period, "never", || {

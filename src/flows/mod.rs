@@ -149,7 +149,7 @@ pub use start_reset::{ResetStarted, reset_login, start_reset};
 pub use store_contents::{StoreContents, store_contents};
 pub use store_restored::{StoreRestored, deeds_since, store_restored};
 pub use summarise_refusals::summarise_refusals;
-pub use tell_checkpoints::tell_checkpoints;
+pub use tell_checkpoints::Witness;
 pub use tenant_keys::{create_tenant_key, list_tenant_keys, revoke_tenant_key};
 pub use update_tenant::{TenantChange, update_tenant};
 pub use verify_log::{LogReport, verify_log};

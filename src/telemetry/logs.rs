@@ -16,6 +16,10 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::LogFormat;
 
+/// The target of what the log is told as a witness against whoever can alter the database. It is written at every
+/// `log_level`: it would be missed only when it is needed.
+pub const WITNESS: &str = "vestibule::witness";
+
 /// Sends every log line of this process, and every panic, to standard error. A second call changes nothing.
 ///
 /// `filter` is `log_level`'s value.
@@ -42,7 +46,9 @@ pub fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
+    let is_witness = FilterFn::new(|line| line.target() == WITNESS && *line.level() <= LevelFilter::INFO);
     let filter = EnvFilter::builder().parse(filter).context("log_level")?.and(FilterFn::new(is_safe));
+    let filter = filter.or(is_witness.with_max_level_hint(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(OneLine(writer));
     let layer = match format {
         LogFormat::Json => {

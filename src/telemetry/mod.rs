@@ -3,5 +3,5 @@
 mod logs;
 mod metrics;
 
-pub use self::logs::{init_logs, lost_lines, subscriber};
+pub use self::logs::{WITNESS, init_logs, lost_lines, subscriber};
 pub use self::metrics::{METRICS, Metric, MetricKind, Metrics, metrics};

@@ -8,6 +8,7 @@ use crate::access_tokens::{Algorithm, SigningKey};
 use crate::clock::Timestamp;
 use crate::db::{Database, Row};
 use crate::secrets::MasterKeys;
+use crate::telemetry::WITNESS;
 
 use super::store;
 
@@ -25,15 +26,26 @@ impl std::fmt::Debug for AuditKey {
 
 impl AuditKey {
     /// The installation's key. It is made when it is asked for the first time; of nodes that do it at once one makes it.
+    ///
+    /// # Errors
+    /// Something is sealed and the key is gone: another one would make another log of each, so none is made.
     pub async fn get(db: &Database, master: &MasterKeys, now: Timestamp) -> anyhow::Result<Self> {
         if let Some(row) = db.fetch(store::find_key()).await?.first() {
             return Self::from_row(row, master);
         }
         let pkcs8 = SigningKey::generate(Algorithm::EdDsa)?;
         let key = Self::from_pkcs8(&pkcs8)?;
-        db.apply(store::insert_key(&master.seal(PLACE, &pkcs8)?, key.0.public_key().as_ref(), now)).await?;
+        let public = key.0.public_key().as_ref();
+        let made = db.apply(store::insert_key(&master.seal(PLACE, &pkcs8)?, public, now)).await?;
+        if !made.rows(0).is_empty() {
+            tracing::info!(target: WITNESS, key = hex::encode(public), "the audit key was made");
+        }
         let rows = db.fetch(store::find_key()).await?;
-        Self::from_row(rows.first().context("the audit key was not written")?, master)
+        let row = rows.first().context(
+            "events are sealed and the audit key is gone: somebody has deleted it; put the row of audit_keys back from a \
+             backup",
+        )?;
+        Self::from_row(row, master)
     }
 
     /// The installation's key; `None` before anything was sealed.

@@ -199,34 +199,28 @@ pub fn find_key() -> Statement {
     Statement::new("select private_key, public_key from audit_keys where id = 1")
 }
 
-/// Makes the installation's audit key, unless there is one.
+/// Makes the installation's audit key, unless there is one, or something is sealed: then there was one.
 #[must_use]
 pub fn insert_key(sealed: &str, public: &[u8], now: Timestamp) -> Statement {
     Statement::new(
-        "insert into audit_keys (id, private_key, public_key, created_at) values (1, $1, $2, $3) on conflict do nothing",
+        "insert into audit_keys (id, private_key, public_key, created_at) \
+         select 1, $1, $2, $3 where not exists (select tenant_id from event_heads where sealed > 0) \
+         on conflict do nothing returning id",
     )
     .bind(sealed)
     .bind(public)
     .bind(now)
 }
 
-/// Checkpoints that did not go to the program's log yet, of the tenants after this one, `most` at most.
+/// The newest checkpoints of the tenants after this one, `most` at most.
 #[must_use]
-pub fn find_untold(after: Option<&TenantId>, most: i64) -> Statement {
+pub fn find_checkpoints(after: Option<&TenantId>, most: i64) -> Statement {
     Statement::new(
-        "select tenant_id, sealed, checkpoint from event_heads \
-         where told < sealed and checkpoint is not null and tenant_id > $1 order by tenant_id limit $2",
+        "select tenant_id, checkpoint from event_heads \
+         where checkpoint is not null and tenant_id > $1 order by tenant_id limit $2",
     )
     .bind(after.map_or("", TenantId::as_str))
     .bind(most)
-}
-
-/// Notes that the checkpoint of this size went to the program's log.
-#[must_use]
-pub fn set_told(tenant: &TenantId, size: i64) -> Statement {
-    Statement::new("update event_heads set told = $2 where tenant_id = $1 and told < $2")
-        .bind(tenant)
-        .bind(size)
 }
 
 /// What is to be known of each log before events are deleted for their age: the tenant's settings, up to where that was

@@ -1,10 +1,12 @@
 //! The sealer: every event goes into its tenant's tree, once, and the checkpoint says so.
 
 use futures_util::future::join_all;
+use serde_json::Value;
+use vestibule::app::App;
 use vestibule::config::LogFormat;
 use vestibule::db::Statement;
 use vestibule::events::sealing::AuditKey;
-use vestibule::flows::{number_events, seal_events, tell_checkpoints};
+use vestibule::flows::{Witness, export_events, number_events, seal_events};
 use vestibule::secrets::MasterKeys;
 use vestibule::tenants::Family;
 use vestibule::upkeep;
@@ -144,6 +146,33 @@ async fn R139_a_log_that_was_altered_is_not_sealed_on_and_keeps_no_other_tenant_
 }
 
 #[tokio::test]
+async fn R139_a_full_slice_with_a_gap_is_not_sealed_in_closed_ranks() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    put_many(&app, &tenant, 1_200).await;
+    app.number_events().await;
+    app.script("update events set position = null where position = 100").await;
+    let round = seal_events(&app.app.db, &app.app.master, &app.app.options.public_url, app.clock.now());
+    let round = round.await.unwrap();
+    let failure = round.failure.map(|error| format!("{:#}", anyhow::Error::from(error)));
+    assert_eq!(failure.as_deref(), Some("Internal error: there is no event at position 100"));
+    assert_eq!(app.head(&tenant.id).await.int("sealed").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn R139_what_is_not_sealed_yet_is_left_to_the_next_export() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.seal_events().await;
+    app.login(&tenant, Family::Individual).await.expect(200);
+    app.number_events().await;
+    let export = async |after| export_events(&app.app.db, &tenant.id, after, &mut Vec::new()).await.unwrap();
+    assert_eq!((export(0).await, export(4).await), ((4, 4), (0, 4)));
+    app.seal_events().await;
+    assert_eq!(export(4).await, (2, 6));
+}
+
+#[tokio::test]
 async fn the_audit_key_is_made_once_and_opens_under_its_master_key_only() {
     let app = TestApp::start().await;
     let keys = join_all((0..8).map(|_| AuditKey::get(&app.app.db, &app.app.master, app.clock.now()))).await;
@@ -159,28 +188,120 @@ async fn the_audit_key_is_made_once_and_opens_under_its_master_key_only() {
     assert!(error.to_string().contains("was altered"), "{error}");
 }
 
+/// What was logged since the last time, by the message.
+fn logged(lines: &Lines, message: &str) -> Vec<Value> {
+    let text = lines.take();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["message"].as_str().is_some_and(|said| said.starts_with(message))).collect()
+}
+
 #[tokio::test]
-async fn R139_the_newest_checkpoint_of_each_log_that_changed_goes_to_the_programs_log_once() {
-    let (logged, _logging) = Lines::of(LogFormat::Json, "info");
+async fn R139_the_newest_checkpoint_of_each_log_that_changed_goes_to_the_programs_log_at_any_level_once() {
+    for level in ["info", "error", "off", "vestibule=off"] {
+        let (lines, _logging) = Lines::of(LogFormat::Json, level);
+        let app = TestApp::start().await;
+        let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
+        let witness = Witness::default();
+        let told = async || {
+            witness.tell_checkpoints(&app.app.db).await.unwrap();
+            logged(&lines, "the audit log's checkpoint")
+        };
+        assert_eq!(told().await.len(), 0, "nothing is sealed");
+        app.seal_events().await;
+        assert_eq!(told().await.len(), 2, "{level}");
+        assert_eq!(told().await.len(), 0, "once");
+        app.login(&globex, Family::Individual).await.expect(200);
+        app.seal_events().await;
+        let lines = told().await;
+        assert_eq!((lines.len(), &lines[0]["tenant"]), (1, &globex.id.as_str().into()));
+        let note = lines[0]["checkpoint"].as_str().unwrap();
+        assert_eq!(Checkpoint::verify(note, &app.verifier("globex").await).unwrap().size, 6);
+        assert_eq!(app.checkpoint(&acme).await.size, 4);
+    }
+}
+
+#[tokio::test]
+async fn R139_a_server_says_in_its_log_that_a_sealed_log_was_put_back_or_made_anew() {
+    let (lines, _logging) = Lines::of(LogFormat::Json, "off");
     let app = TestApp::start().await;
-    let (acme, globex) = (app.tenant("acme").await, app.tenant("globex").await);
-    let told = async || {
-        tell_checkpoints(&app.app.db).await.unwrap();
-        let text = logged.take();
-        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        lines.filter(|line| line["message"] == "the audit log's checkpoint").collect::<Vec<_>>()
+    let tenant = app.tenant("acme").await;
+    app.seal_events().await;
+    let tables = ["event_heads", "event_tiles"];
+    for table in tables {
+        app.script(&format!("create table kept_{table} as select * from {table}")).await;
+    }
+    let witness = Witness::default();
+    let contradicts = async || {
+        witness.tell_checkpoints(&app.app.db).await.unwrap();
+        logged(&lines, "the audit log").iter().filter(|line| line["level"] == "ERROR").count()
     };
-    assert_eq!(told().await.len(), 0, "nothing is sealed");
+    for _ in 0..3 {
+        app.login(&tenant, Family::Individual).await.expect(200);
+        app.seal_events().await;
+        assert_eq!(contradicts().await, 0, "it grows");
+    }
+    app.script("update events set position = null where position > 4").await;
+    for table in tables {
+        app.script(&format!("delete from {table}; insert into {table} select * from kept_{table}")).await;
+    }
+    assert_eq!(contradicts().await, 1, "put back");
+    assert_eq!(contradicts().await, 0, "once");
     app.seal_events().await;
-    assert_eq!(told().await.len(), 2);
-    assert_eq!(told().await.len(), 0, "once");
-    app.login(&globex, Family::Individual).await.expect(200);
+    assert_eq!(contradicts().await, 0, "it grows from there");
+    app.script("update events set reason = 'another' where position = 2").await;
+    app.script("delete from event_tiles; update event_heads set sealed = 0, root = null, checkpoint = null")
+        .await;
+    app.login(&tenant, Family::Individual).await.expect(200);
     app.seal_events().await;
-    let lines = told().await;
-    assert_eq!((lines.len(), &lines[0]["tenant"]), (1, &globex.id.as_str().into()));
-    let note = lines[0]["checkpoint"].as_str().unwrap();
-    assert_eq!(Checkpoint::verify(note, &app.verifier("globex").await).unwrap().size, 6);
-    assert_eq!(app.checkpoint(&acme).await.size, 4);
+    assert_eq!(contradicts().await, 1, "made anew, and signed like the first one");
+    app.script("update event_heads set checkpoint = 'none'").await;
+    assert_eq!(contradicts().await, 1);
+}
+
+#[tokio::test]
+async fn R139_where_something_is_sealed_no_other_audit_key_is_made() {
+    let (lines, _logging) = Lines::of(LogFormat::Json, "off");
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.seal_events().await;
+    assert_eq!(logged(&lines, "the audit key was made").len(), 1, "also where there was none it is said");
+    app.script("create table kept_audit_keys as select * from audit_keys; delete from audit_keys").await;
+    app.login(&tenant, Family::Individual).await.expect(200);
+    app.number_events().await;
+    let round = async || {
+        let App { db, master, options, .. } = &*app.app;
+        seal_events(db, master, &options.public_url, app.clock.now()).await
+    };
+    let error = round().await.unwrap_err();
+    let error = format!("{:#}", anyhow::Error::from(error));
+    assert!(error.contains("the audit key is gone"), "{error}");
+    assert_eq!(app.number_of("audit_keys").await, 0);
+    app.script("insert into audit_keys select * from kept_audit_keys").await;
+    assert_eq!(round().await.unwrap().events, 2);
+    assert_eq!(logged(&lines, "the audit key was made").len(), 0);
+}
+
+/// One line, whose cause says what somebody has to look at.
+#[tokio::test]
+async fn R142_why_a_log_is_not_sealed_on_is_told() {
+    let (lines, _logging) = Lines::of(LogFormat::Json, "warn");
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.seal_events().await;
+    app.script("update event_heads set sealed = 3").await;
+    app.login(&tenant, Family::Individual).await.expect(200);
+    let told = until("it is told", async || {
+        let told = logged(&lines, "events are not being sealed");
+        assert!(
+            told.iter().all(|line| line["cause"].as_str().unwrap().contains("it was altered")),
+            "{told:?}"
+        );
+        !told.is_empty()
+    });
+    tokio::select! {
+        () = upkeep::run(app.app.clone()) => unreachable!("it goes on for ever"),
+        () = told => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
