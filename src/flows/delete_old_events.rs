@@ -1,25 +1,29 @@
 //! Events that are older than their tenant keeps them go (R141). What is sealed of them stays, and a signed event says up to
 //! where they may be missing, so that the log is verified as before. Called by upkeep, on every node.
+//!
+//! What is old the sealed log says, not the rows: whoever alters one in the database, or takes it away, would have us sign
+//! that it was old. So a row goes only if it is what was sealed at its position, and all before it are.
 
-use anyhow::Context;
+use anyhow::{Context, anyhow, ensure};
 use serde_json::json;
+use vestibule_audit::{
+    Checkpoint, Frontier, consistency_proof, nodes_for_consistency, nodes_for_root, verify_consistency,
+};
 
 use crate::clock::Timestamp;
 use crate::db::{Change, Database, DbError, Row};
 use crate::error::Error;
-use crate::events::sealing::{self, AuditKey, store};
+use crate::events::sealing::{self, AuditKey, Leaf, Problem, SealedLog, StoredTree, store, stored_hashes};
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
-use crate::tenants::Settings;
+use crate::tenants::{LEAST_AUDIT_DAYS, Settings};
 
 /// Tenants that are read at a time.
-const PAGE: usize = 500;
-/// Positions that one look for what is not old goes through.
-const WINDOW: i64 = 10_000;
-/// Such looks in a run: a million events; the next run goes on.
-const WINDOWS: usize = 100;
-/// Events that one change deletes at most.
+const PAGE: i64 = 500;
+/// Events of a tenant that a run looks at, at most; the next one goes on.
+const MOST: u64 = 1_000_000;
+/// Events that are read at a time, and that one change deletes at most.
 const SLICE: i64 = 500;
 
 const DAY_SECONDS: i64 = 24 * 3_600;
@@ -29,26 +33,26 @@ const DAY_SECONDS: i64 = 24 * 3_600;
 pub async fn delete_old_events(db: &Database, master: &MasterKeys, now: Timestamp) -> Result<(), Error> {
     let (mut outcome, mut after) = (Ok(()), None);
     loop {
-        let rows = db.list(store::find_ages(after.as_ref(), 500)).await?;
+        let rows = db.list(store::find_ages(after.as_ref(), PAGE)).await?;
         for row in &rows {
             let tenant = TenantId::from_stored(row.text("tenant_id")?);
             if let Some(since) = kept_since(row, now)? {
-                outcome = outcome.and(delete(db, master, &tenant, row, since, now).await);
+                outcome = outcome.and(delete(db, master, &tenant, since, now).await);
             }
             after = Some(tenant);
         }
-        if rows.len() < PAGE {
+        if i64::try_from(rows.len()).is_ok_and(|read| read < PAGE) {
             return outcome;
         }
     }
 }
 
 /// Since when the tenant keeps its events; `None` where there are none that are older. One whose settings cannot be read
-/// keeps all.
+/// keeps all, and none keeps fewer than it may: that bound is not the database's to say.
 fn kept_since(row: &Row, now: Timestamp) -> Result<Option<Timestamp>, DbError> {
     let Ok(settings) = Settings::from_stored(&row.text("settings")?) else { return Ok(None) };
     let days = settings.audit_retention_days;
-    let since = now.plus_seconds(-days * DAY_SECONDS);
+    let since = now.plus_seconds(-days.max(LEAST_AUDIT_DAYS) * DAY_SECONDS);
     let old = row.maybe_instant("oldest")?.is_some_and(|oldest| oldest < since);
     Ok((days > 0 && old).then_some(since))
 }
@@ -57,23 +61,32 @@ async fn delete(
     db: &Database,
     master: &MasterKeys,
     tenant: &TenantId,
-    row: &Row,
     since: Timestamp,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (mut from, sealed) = (row.int("deleted_until")?, row.int("sealed")?);
-    let until = old_until(db, tenant, from, sealed, since).await?;
-    if until == from {
-        return Ok(());
+    let rows = db.fetch(store::find_head(tenant)).await?;
+    let log = SealedLog::from_row(rows.first().context("the tenant is gone")?)?;
+    let key = AuditKey::find(db, master).await?;
+    let signed = log.signed(key.as_ref()).map_err(|problem| kept(tenant, &problem))?;
+    let (Some(signed), Some(key)) = (signed, key) else { return Ok(()) };
+    // What was signed before may have been cut short.
+    let said = sealing::signed_deletion(db, Some(&key), tenant).await?;
+    let begun = said.as_ref().map_or(0, |said| said.size);
+    if log.deleted_until > begun {
+        return Err(kept(
+            tenant,
+            &Problem::at(begun + 1, "nothing signed says that it was deleted for its age"),
+        )
+        .into());
     }
-    let key = AuditKey::find(db, master).await?.context("events are sealed, and there is no audit key")?;
-    let said = sealing::deleted_until(db, Some(&key), tenant).await?;
+    let (old, problem) = find_old(db, tenant, &signed, said, since).await?;
     let mut event = None;
-    if until.unsigned_abs() > said {
-        let note = sealing::deletion_note(&key, tenant, until.unsigned_abs())?;
-        let details = json!({ "until": until, "before": since.to_string(), "note": note });
+    if old.size() > begun {
+        let note = sealing::deletion_note(&key, tenant, old.size(), old.root())?;
+        let details = json!({ "until": old.size(), "before": since.to_string(), "note": note });
         event = Some(Event { details, ..Event::new(EventName::AuditEventsDeleted, Actor::System) });
     }
+    let (mut from, until) = (log.deleted_until.cast_signed(), old.size().cast_signed());
     while from < until {
         let to = (from + SLICE).min(until);
         let said = event.take().map(|event| events::store::insert(tenant, &event, now));
@@ -85,28 +98,49 @@ async fn delete(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    problem.map_or(Ok(()), |problem| Err(kept(tenant, &problem).into()))
 }
 
-/// The last position up to which all events are old.
-async fn old_until(
+/// The log's beginning, of which all events are old and what was sealed; and what the next one is that is neither.
+async fn find_old(
     db: &Database,
     tenant: &TenantId,
-    after: i64,
-    sealed: i64,
+    signed: &Checkpoint,
+    said: Option<Checkpoint>,
     since: Timestamp,
-) -> Result<i64, DbError> {
-    let mut until = after;
-    for _ in 0..WINDOWS {
-        let end = (until + WINDOW).min(sealed);
-        let rows = db.list(store::find_first_since(tenant, until, end, since)).await?;
-        if let Some(first) = rows.first().map(|row| row.maybe_int("position")).transpose()?.flatten() {
-            return Ok(first - 1);
+) -> anyhow::Result<(Frontier, Option<Problem>)> {
+    let altered = || kept(tenant, &Problem::anywhere("its hashes are not those that were signed"));
+    let begun = said.as_ref().map_or(0, |said| said.size);
+    let hashes = stored_hashes(db, tenant, nodes_for_root(begun)).await?;
+    let mut old = Frontier::at(begun, &hashes).ok_or_else(altered)?;
+    ensure!(said.is_none_or(|said| said.root == old.root()), altered());
+    let most = signed.size.min(begun + MOST).cast_signed();
+    let (mut stored, mut problem, mut is_over) = (StoredTree::new(), None, false);
+    while !is_over && old.size().cast_signed() < most {
+        let rows = db.list(store::find_events(tenant, old.size().cast_signed(), most, SLICE)).await?;
+        if rows.is_empty() {
+            problem = Some(Problem::missing(old.size() + 1));
         }
-        until = end;
-        if until == sealed {
-            break;
+        for row in &rows {
+            let hash = stored.leaf(db, tenant, old.size()).await?;
+            let leaf = Leaf::from_row(row)?;
+            problem = leaf.problem_at(old.size() + 1, hash);
+            if problem.is_some() || leaf.record.occurred_at >= since.as_millis() {
+                is_over = true;
+                break;
+            }
+            old.push(leaf.hash());
         }
+        is_over |= problem.is_some();
     }
-    Ok(until)
+    // The hashes stand in the database like the rows. Whether they are right themselves what was signed says.
+    let hashes = stored_hashes(db, tenant, nodes_for_consistency(old.size(), signed.size)).await?;
+    let proof = consistency_proof(old.size(), signed.size, &hashes).ok_or_else(altered)?;
+    ensure!(verify_consistency(old.size(), &old.root(), signed.size, &signed.root, &proof), altered());
+    Ok((old, problem))
+}
+
+/// Why nothing more of a log is deleted.
+fn kept(tenant: &TenantId, problem: &Problem) -> anyhow::Error {
+    anyhow!("the log of tenant {tenant} was altered, so nothing from there on is deleted: {problem}")
 }

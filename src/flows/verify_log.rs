@@ -84,9 +84,15 @@ pub async fn verify_log(
     walk.finish().await?;
     // What got its number meanwhile came behind.
     let newest = db.fetch(sealing::store::find_head(tenant)).await?;
-    let newest = newest.first().map(SealedLog::from_row).transpose()?.map_or(0, |log| log.position);
-    if walk.next - 1 > newest {
-        walk.note_row(Problem::at(newest + 1, "stands behind the tenant's newest number"));
+    let newest = SealedLog::from_row(newest.first().ok_or(Error::NotFound)?)?;
+    if walk.next - 1 > newest.position {
+        walk.note_row(Problem::at(newest.position + 1, "stands behind the tenant's newest number"));
+    }
+    if walk.deleted_until.max(log.deleted_until) > newest.size {
+        walk.note_row(Problem::at(
+            newest.size + 1,
+            "was deleted for its age, and is not sealed: it was taken away",
+        ));
     }
     report.waiting = (walk.next - 1).saturating_sub(log.size);
     report.deleted = walk.deleted;
@@ -115,7 +121,7 @@ struct Walk<'a> {
     rows: Option<Problem>,
     /// The first hash that is not there, or not that of those below it.
     hashes: Option<Problem>,
-    /// The first checkpoint whose root is neither the rows' nor the hashes'.
+    /// The first signed root, a checkpoint's or a deletion's, that is neither the rows' nor the hashes'.
     roots: Option<Problem>,
     size: u64,
     deleted: u64,
@@ -156,28 +162,46 @@ impl Walk<'_> {
         self.leaf(position, hash.or(stored), stored.or(hash)).await
     }
 
-    /// Looks at the positions up to this one, which have no row.
+    /// Looks at the positions up to this one, which have no row. They may be any number, for whoever writes to the database
+    /// writes also how many there are: from where neither a row nor a hash is left all are alike.
     async fn missing_until(&mut self, last: u64) -> Result<(), Error> {
         while self.next <= last {
             let position = self.next;
-            self.next += 1;
             // What says it may have come since the last look.
             if position > self.deleted_until && self.rows.is_none() {
-                self.deleted_until =
-                    sealing::deleted_until(self.db, self.key, self.tenant).await?.max(self.deleted_until);
+                self.find_deletion(position).await?;
             }
-            if position > self.deleted_until {
-                self.note_row(Problem::at(position, "is missing"));
-                if position > self.size {
-                    continue;
-                }
-            } else {
-                self.deleted += 1;
+            let is_deleted = position <= self.deleted_until;
+            if !is_deleted {
+                self.note_row(Problem::missing(position));
             }
-            if position <= self.size {
-                let stored = self.stored.leaf(self.db, self.tenant, position - 1).await?;
+            let is_sealed = position <= self.size;
+            let stored =
+                if is_sealed { self.stored.leaf(self.db, self.tenant, position - 1).await? } else { None };
+            let alike = match stored {
+                Some(_) => position,
+                None if is_deleted => self.deleted_until.min(last),
+                None => last,
+            };
+            self.next = alike + 1;
+            self.deleted += if is_deleted { self.next - position } else { 0 };
+            if stored.is_some() {
                 self.leaf(position, stored, stored).await?;
+            } else if is_sealed {
+                self.hashes.get_or_insert(Problem::at(position, HASH));
             }
+        }
+        Ok(())
+    }
+
+    /// Looks for what says that this position may be missing. It was signed with the root of the log that it is of, so it
+    /// is a checkpoint as well.
+    async fn find_deletion(&mut self, position: u64) -> Result<(), Error> {
+        let found = sealing::signed_deletion(self.db, self.key, self.tenant).await?;
+        if let Some(found) = found.filter(|found| found.size >= position) {
+            self.deleted_until = found.size;
+            let at = self.checkpoints.partition_point(|(size, _)| *size < found.size);
+            self.checkpoints.insert(at, (found.size, found.root));
         }
         Ok(())
     }
@@ -195,10 +219,10 @@ impl Walk<'_> {
             } else if self.stored.root() != root {
                 let what = format!(
                     "of the events {} to {position} at least one was altered together with its hash: they do not give \
-                     the checkpoint's root",
+                     the root that was signed",
                     self.confirmed + 1
                 );
-                self.roots.get_or_insert(Problem { position: None, id: None, what });
+                self.roots.get_or_insert(Problem::anywhere(what));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Rows as they are sealed.
 
-use vestibule_audit::{Checkpoint, Digest, EventRecord, Hash, event_leaf};
+use vestibule_audit::{Checkpoint, Digest, EventRecord, Hash, event_leaf, is_personal};
 
 use crate::db::{DbError, Row};
 use crate::events::personal_digest;
@@ -65,7 +65,7 @@ impl Leaf {
     pub fn problem(&self) -> Option<&'static str> {
         let sealed = &self.record.personal_digest.0;
         match (&self.personal, &self.digest) {
-            (Some(personal), _) if personal_digest(&self.salt, personal) != *sealed => {
+            (Some(personal), _) if !is_personal(&self.salt, personal, sealed) => {
                 Some("its personal part is not the one of its digest")
             }
             (None, Some(_)) if !self.salt.is_empty() => {
@@ -74,6 +74,18 @@ impl Leaf {
             (_, Some(digest)) if digest.len() != sealed.len() => Some("its personal digest is none"),
             _ => None,
         }
+    }
+
+    /// What is wrong with it as the event at this position, whose hash is stored as this.
+    #[must_use]
+    pub fn problem_at(&self, position: u64, stored: Option<Hash>) -> Option<Problem> {
+        let EventRecord { position: place, id, .. } = &self.record;
+        if *place != position {
+            return Some(Problem::missing(position));
+        }
+        let (problem, own) = (self.problem(), Some(self.hash()));
+        let problem = problem.map(|problem| Problem::of(position, id, problem));
+        problem.or_else(|| (own != stored).then(|| Problem::not_sealed(position, id)))
     }
 }
 
@@ -107,7 +119,7 @@ impl SealedLog {
 
     /// What the newest checkpoint says, if we have signed it and it is this log's; `None` before the first.
     pub fn signed(&self, key: Option<&AuditKey>) -> Result<Option<Checkpoint>, Problem> {
-        let problem = |what: &str| Problem { position: None, id: None, what: what.to_owned() };
+        let problem = Problem::anywhere;
         let Some(note) = &self.checkpoint else {
             let begun = self.size > 0 || self.root.is_some();
             return if begun { Err(problem("the log's checkpoint is missing")) } else { Ok(None) };
@@ -127,6 +139,8 @@ impl SealedLog {
     }
 }
 
+/// What an event is whose row is not there.
+const MISSING: &str = "is missing";
 /// What a row is that is not the one that was sealed.
 const NOT_SEALED: &str = "is not what was sealed at its position";
 
@@ -141,9 +155,21 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Of the log as a whole.
+    #[must_use]
+    pub fn anywhere(what: impl Into<String>) -> Self {
+        Self { position: None, id: None, what: what.into() }
+    }
+
     #[must_use]
     pub fn at(position: u64, what: impl Into<String>) -> Self {
         Self { position: Some(position), id: None, what: what.into() }
+    }
+
+    /// Of a row that is not there.
+    #[must_use]
+    pub fn missing(position: u64) -> Self {
+        Self::at(position, MISSING)
     }
 
     /// Of a row.

@@ -10,7 +10,7 @@ mod leaf;
 pub mod store;
 mod stored;
 
-pub use age::{deleted_until, deletion_note};
+pub use age::{deletion_note, signed_deletion};
 pub use hashes::stored_hashes;
 pub use key::{AuditKey, PLACE as KEY_PLACE, check_master, origin};
 pub use leaf::{Leaf, Problem, SealedLog};

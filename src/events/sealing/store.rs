@@ -237,19 +237,6 @@ pub fn find_ages(after: Option<&TenantId>, most: i64) -> Statement {
     .bind(most)
 }
 
-/// The first position after `after` up to `until` whose event happened at this instant or later.
-#[must_use]
-pub fn find_first_since(tenant: &TenantId, after: i64, until: i64, since: Timestamp) -> Statement {
-    Statement::new(
-        "select min(position) as position from events \
-         where tenant_id = $1 and position > $2 and position <= $3 and occurred_at >= $4",
-    )
-    .bind(tenant)
-    .bind(after)
-    .bind(until)
-    .bind(since)
-}
-
 /// Deletes the events after a position up to another. Refused ("deleted") when another node has done it, or they are not
 /// sealed.
 #[must_use]

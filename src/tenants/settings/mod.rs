@@ -10,6 +10,7 @@ use crate::access_tokens::{Algorithm, TokenType};
 use crate::error::FieldError;
 
 pub use change::{SettingsChange, differences};
+pub use schema::LEAST_AUDIT_DAYS;
 
 /// The three families of session routes. The family is part of a session's identity.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

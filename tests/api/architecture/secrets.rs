@@ -78,14 +78,12 @@ const SECRETS: [&str; 6] = ["expose_secret()", "digest", "secret", ".tag", ".mac
 
 /// Where two things are compared that the same caller has sent, or an operator sets: what is learned of the one is
 /// known of the other.
-const OF_ONE_CALLER: [(&str, &str); 8] = [
+const OF_ONE_CALLER: [(&str, &str); 7] = [
     ("commands/first_tenant.rs", "password.expose_secret() != again"),
     // A file's, between two readings of it.
     ("commands/user/import.rs", "read == *digest"),
     ("directory_api/credentials.rs", "new.expose_secret() != matching"),
     ("directory_api/new_password.rs", "matching.map"),
-    // What is sealed is told to whoever asks.
-    ("events/sealing/leaf.rs", "personal_digest("),
     ("flows/change_password.rs", "normalise(request.current"),
     ("flows/redeem_reset.rs", "new.expose_secret() == secret.expose_secret()"),
     ("tenants/keys/mod.rs", "secret == key"),
@@ -125,9 +123,10 @@ fn R147_secrets_are_compared_by_the_constant_time_functions_alone() {
     assert_eq!(allowed, OF_ONE_CALLER.len(), "an exception is none any more");
 }
 
-/// Whatever tells a right secret from a wrong one does it by one of these.
+/// Whatever tells a right secret from a wrong one does it by one of these: that a file calls one, not that it calls no other;
+/// that is the test above.
 #[test]
-fn R147_every_check_of_a_secret_is_in_constant_time() {
+fn R147_each_file_that_checks_a_secret_calls_a_comparison_in_constant_time() {
     let comparisons = ["ct_eq(", "hmac::verify(", "digests_equal("];
     let compares = |source: &Source| comparisons.iter().any(|name| source.code.contains(name));
     let found: Vec<_> = sources().into_iter().filter(compares).map(|source| source.path).collect();
