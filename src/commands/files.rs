@@ -48,31 +48,51 @@ fn write(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Gives a file with a secret another text, whole or not at all, with the owner and the mode that it has. Of two who do it
-/// at once the second is refused.
-pub(super) fn edit(
-    path: &Path,
-    edit: impl FnOnce(&str) -> anyhow::Result<Zeroizing<String>>,
-) -> anyhow::Result<()> {
-    // What a link names is replaced, not the link.
-    let path = fs::canonicalize(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    let shown = path.display();
-    let mut file = fs::File::open(&path).with_context(|| format!("{shown}: cannot be read"))?;
-    let facts = file.metadata()?;
-    let is_alone = file.try_lock().is_ok() && fs::metadata(&path)?.ino() == facts.ino();
-    ensure!(is_alone, "{shown}: another command is changing it; wait for its end and try again");
-    let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text).with_context(|| format!("{shown}: cannot be read"))?;
-    let text = edit(&text)?;
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}", std::process::id()));
-    let draft = Path::new(&draft);
-    let replaced = write_as(draft, &facts, &text).and_then(|()| fs::rename(draft, &path));
-    if replaced.is_err() {
-        let _ = fs::remove_file(draft);
+/// Another text for a file with a secret, whole and durable beside it, with the owner and the mode that the file has, and not
+/// in its place yet. Until it is, or is dropped, a second one is refused.
+pub(super) struct Draft {
+    path: PathBuf,
+    beside: PathBuf,
+    _lock: fs::File,
+}
+
+impl Draft {
+    /// Makes the text from the one that is there.
+    pub(super) fn of(
+        path: &Path,
+        edit: impl FnOnce(&str) -> anyhow::Result<Zeroizing<String>>,
+    ) -> anyhow::Result<Self> {
+        // What a link names is replaced, not the link.
+        let path = fs::canonicalize(path).with_context(|| format!("{}: cannot be read", path.display()))?;
+        let shown = path.display();
+        let mut file = fs::File::open(&path).with_context(|| format!("{shown}: cannot be read"))?;
+        let facts = file.metadata()?;
+        let is_alone = file.try_lock().is_ok() && fs::metadata(&path)?.ino() == facts.ino();
+        ensure!(is_alone, "{shown}: another command is changing it; wait for its end and try again");
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).with_context(|| format!("{shown}: cannot be read"))?;
+        let text = edit(&text)?;
+        let made = Self { beside: draft_of(&path), path, _lock: file };
+        write_as(&made.beside, &facts, &text).with_context(|| made.failed())?;
+        Ok(made)
     }
-    let durable = replaced.and_then(|()| sync_folder(&path));
-    durable.with_context(|| format!("{shown}: cannot be replaced; run this as the user who owns it"))
+
+    /// Puts it in the file's place.
+    pub(super) fn place(self) -> anyhow::Result<()> {
+        let replaced = fs::rename(&self.beside, &self.path).and_then(|()| sync_folder(&self.path));
+        replaced.with_context(|| self.failed())
+    }
+
+    fn failed(&self) -> String {
+        format!("{}: cannot be replaced; run this as the user who owns it", self.path.display())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Once it is in its place there is nothing under this name.
+        let _ = fs::remove_file(&self.beside);
+    }
 }
 
 fn write_as(path: &Path, facts: &fs::Metadata, text: &str) -> io::Result<()> {
@@ -122,21 +142,24 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_with_its_mode_and_by_one_at_a_time() {
+        let edit =
+            |path: &Path, edit: &dyn Fn(&str) -> anyhow::Result<Zeroizing<String>>| Draft::of(path, edit);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         create(&path, 0o600, "one").unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        edit(&link, |text| Ok(Zeroizing::new(format!("two\n{text}")))).unwrap();
+        let two = edit(&link, &|text| Ok(Zeroizing::new(format!("two\n{text}")))).unwrap();
+        let error = edit(&path, &|_| panic!("somebody else is at it")).err().unwrap();
+        assert!(error.to_string().contains("another command"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one", "not yet");
+        two.place().unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\none");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        let other = edit(&path, |_| {
-            let error = edit(&path, |_| panic!("somebody else is at it")).unwrap_err();
-            assert!(error.to_string().contains("another command"), "{error}");
-            anyhow::bail!("not today")
-        });
-        assert_eq!(other.unwrap_err().to_string(), "not today");
+        let other = edit(&path, &|_| anyhow::bail!("not today"));
+        assert_eq!(other.err().unwrap().to_string(), "not today");
+        drop(edit(&path, &|_| Ok(Zeroizing::new("three".into()))).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\none");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "no draft is left");
     }

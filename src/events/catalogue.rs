@@ -93,8 +93,12 @@ impl EventName {
             Self::SigningKeyRetired => "A signing key counts no longer.",
             Self::OperatorCreated => "An operator was made.",
             Self::OperatorRevoked => "An operator was revoked.",
-            Self::MasterKeyAdded => "A line was made, or made current, in the master key file.",
-            Self::MasterKeyRetired => "A line was taken out of the master key file.",
+            Self::MasterKeyAdded => {
+                "A line was made, made current or put back in the master key file; told just before the file is another one."
+            }
+            Self::MasterKeyRetired => {
+                "A line was taken out of the master key file; told just before the file is another one."
+            }
             Self::AuditEventsDeleted => "Events were deleted for their age. What is sealed of them stays.",
             Self::RefusalsSummary => "What was refused before any tenant was known, counted by the minute.",
         }
@@ -214,7 +218,10 @@ impl EventName {
             Self::AuditEventsDeleted => &[
                 ("until", "The position up to which events may be missing now."),
                 ("before", "The instant before which all of them happened."),
-                ("note", "The same, signed: without it nothing that is missing is taken for old."),
+                (
+                    "note",
+                    "The position, signed with the log's root there: without it nothing that is missing is taken for old.",
+                ),
             ],
             Self::RefusalsSummary => &[
                 ("malformed", "Requests that could not be read."),

@@ -175,6 +175,8 @@ pub async fn reread_master_keys(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     signing_keys::check_master(&app.db, &there).await?;
     sessions::keys::check_master(&app.db, &there, now).await?;
+    sealing::check_master(&app.db, &there).await?;
+    installation::check_master(&app.db, &there).await?;
     // Before anything is made with it: it must be missed when it is gone.
     sessions::keys::remember_master(&app.db, &there, now).await?;
     app.master.adopt(&there);

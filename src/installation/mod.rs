@@ -18,6 +18,17 @@ pub fn name_key_place() -> String {
     "installation/name_key".to_owned()
 }
 
+/// Refuses master keys without the line that the key for names is sealed under.
+///
+/// # Errors
+/// The database failed, or the file has no line that opens it.
+pub async fn check_master(db: &Database, master: &MasterKeys) -> anyhow::Result<()> {
+    if let Some(row) = db.fetch(store::find_name_key()).await?.first() {
+        master.open(&name_key_place(), &row.text("value")?)?;
+    }
+    Ok(())
+}
+
 /// Lets the master keys digest names by the key that all nodes use: at first the one of the line that was current then, so
 /// that the failures from before count on.
 ///

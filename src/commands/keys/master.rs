@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Timestamp;
 use crate::commands::desk::Desk;
-use crate::commands::files;
+use crate::commands::files::Draft;
 use crate::commands::show::{self, instant};
 use crate::events::EventName;
 use crate::flows::{self, Author, UsedMasterKey};
@@ -51,12 +51,8 @@ impl RotateMaster {
         // It must open the database before anything is made with another line of it.
         desk.master().await?;
         let path = desk.config.master_key_file()?;
-        let changed = self.change(path)?;
+        let changed = self.change(desk, path).await?;
         let master = desk.master().await?;
-        if let Some(id) = &changed {
-            let (name, now) = (EventName::MasterKeyAdded, desk.now());
-            flows::note_master_key(&desk.db, Author::TERMINAL, name, id, now).await?;
-        }
         if let (true, Some(id)) = (self.prepare, &changed) {
             if json {
                 return list(desk, json, out).await;
@@ -88,12 +84,12 @@ impl RotateMaster {
     }
 
     /// Changes the file; the id of the line concerned, if there is one.
-    fn change(&self, path: &Path) -> anyhow::Result<Option<String>> {
+    async fn change(&self, desk: &Desk, path: &Path) -> anyhow::Result<Option<String>> {
         if self.reseal {
             return Ok(None);
         }
         let mut concerned = String::new();
-        edit(path, |text| {
+        let draft = draft(path, |text| {
             let mut lines: Vec<&str> = text.lines().collect();
             let first =
                 lines.iter().position(|line| id_in_line(line).is_some()).context("it holds no key")?;
@@ -109,18 +105,29 @@ impl RotateMaster {
             }
             Ok(Zeroizing::new(lines.join("\n") + "\n"))
         })?;
+        place(desk, draft, EventName::MasterKeyAdded, &concerned).await?;
         Ok(Some(concerned))
     }
 }
 
-/// Changes the file by its text; what would not be one is not written.
-fn edit(path: &Path, change: impl FnOnce(&str) -> anyhow::Result<Zeroizing<String>>) -> anyhow::Result<()> {
-    let edited = files::edit(path, |text| {
+/// The file with another text; what would not be one is not written.
+fn draft(
+    path: &Path,
+    change: impl FnOnce(&str) -> anyhow::Result<Zeroizing<String>>,
+) -> anyhow::Result<Draft> {
+    let draft = Draft::of(path, |text| {
         let text = change(text)?;
         MasterKeys::parse(&text)?;
         Ok(text)
     });
-    edited.context("master_key_file")
+    draft.context("master_key_file")
+}
+
+/// Changes the file. The event comes first: whoever is killed in between has told of a change that is not there, and
+/// nobody has made one that nothing tells of.
+async fn place(desk: &Desk, draft: Draft, name: EventName, id: &str) -> anyhow::Result<()> {
+    flows::note_master_key(&desk.db, Author::TERMINAL, name, id, desk.now()).await?;
+    draft.place().context("master_key_file")
 }
 
 fn absent(id: &str) -> String {
@@ -196,17 +203,17 @@ pub(super) async fn retire(desk: &Desk, json: bool, id: &str, out: &mut dyn Writ
         changed.as_secs()
     );
     let mut before = Zeroizing::new(String::new());
-    edit(path, |text| {
+    let without = draft(path, |text| {
         before = Zeroizing::new(text.to_owned());
         let kept: Vec<_> = text.lines().filter(|line| id_in_line(line) != Some(id)).collect();
         Ok(Zeroizing::new(kept.join("\n") + "\n"))
     })?;
+    place(desk, without, EventName::MasterKeyRetired, id).await?;
     // What was made with it while it went.
     if let Err(error) = refuse_needed(desk, &master, id, now).await {
-        edit(path, |_| Ok(before))?;
+        place(desk, draft(path, |_| Ok(before))?, EventName::MasterKeyAdded, id).await?;
         return Err(error);
     }
-    flows::note_master_key(&desk.db, Author::TERMINAL, EventName::MasterKeyRetired, id, now).await?;
     if json {
         return list(desk, json, out).await;
     }

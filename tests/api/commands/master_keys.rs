@@ -14,6 +14,7 @@ use vestibule::tenants::Family;
 use super::init::Installation;
 use crate::races::{Held, nodes};
 use crate::support::dice::Dice;
+use crate::support::login::until;
 use crate::support::program::{Kill, Server, credentials};
 
 fn key_of(refresh: &str) -> String {
@@ -31,24 +32,35 @@ impl Installation {
         file.set_modified(SystemTime::now() - Duration::from_mins(2)).unwrap();
     }
 
-    /// That every sealed value opens under a line of the file: how many are sealed under which.
+    /// That every sealed value opens under a line of the file: the ids of those that they are sealed under.
     async fn sealed(&self) -> Vec<String> {
         let master = self.master();
         let database = self.database.open_again().await;
-        let rows = database
-            .list(Statement::new("select tenant_id, kid, private_key from signing_keys"))
-            .await
-            .unwrap();
-        let mut ids = Vec::new();
-        for row in rows {
-            let [tenant, kid, sealed] =
-                ["tenant_id", "kid", "private_key"].map(|column| row.text(column).unwrap());
-            master.open(&format!("signing_keys/{tenant}/{kid}/private_key"), &sealed).unwrap();
-            ids.push(MasterKeys::id_in(&sealed).unwrap().to_owned());
-        }
+        let sql = "select 'signing_keys/' || tenant_id || '/' || kid || '/private_key' as place, \
+                   private_key as sealed from signing_keys \
+                   union all select 'audit_keys/1/private_key', private_key from audit_keys \
+                   union all select 'installation/name_key', value from installation where name = 'name_key'";
+        let rows = database.list(Statement::new(sql)).await.unwrap();
+        let ids = rows.iter().map(|row| {
+            let [place, sealed] = ["place", "sealed"].map(|column| row.text(column).unwrap());
+            master.open(&place, &sealed).unwrap();
+            MasterKeys::id_in(&sealed).unwrap().to_owned()
+        });
+        let ids = ids.collect();
         database.close().await;
         ids
     }
+}
+
+/// Lets a server make what it makes when it begins, and seal what there is.
+async fn until_sealed(made: &Installation) {
+    let server = made.folder.serve(&[]);
+    until("something is sealed", async || {
+        let sealed = Statement::new("select tenant_id from event_heads where sealed > 0");
+        !made.database.list(sealed).await.unwrap().is_empty()
+    })
+    .await;
+    server.stop();
 }
 
 /// A wrong login of a name that nobody has.
@@ -169,6 +181,8 @@ async fn R152_where_each_node_has_a_copy_a_line_can_be_read_everywhere_before_it
 async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and_is_gone_on_with() {
     const KEYS: usize = 800;
     let made = Installation::new().await;
+    // With the audit key and the key for names.
+    until_sealed(&made).await;
     let tenant = made.json(&["tenant", "show", "acme"])["id"].as_str().unwrap().to_owned();
     let master = made.master();
     let database = made.database.open_again().await;
@@ -197,7 +211,7 @@ async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and
         let _ = running.0.kill();
         running.0.wait().unwrap();
         let (ids, current) = (made.sealed().await, made.master().current().id().to_owned());
-        assert_eq!(ids.len(), KEYS + 1);
+        assert_eq!(ids.len(), KEYS + 3);
         let done = ids.iter().filter(|id| **id == current).count();
         torn += usize::from(done > 0 && done < ids.len());
     }
@@ -219,6 +233,64 @@ async fn R152_a_rotation_that_is_killed_at_any_moment_leaves_everything_open_and
     }
     let server = made.folder.serve(&[]);
     assert_eq!(server.login(Family::Admin, "acme", &made.login()).await.0, 200);
+}
+
+/// As after a rotation that was killed behind the signing keys, and a file that was then changed by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn R152_a_running_server_takes_up_no_file_without_a_line_that_the_audit_key_or_the_names_key_needs() {
+    for (table, column, place, condition) in [
+        ("audit_keys", "private_key", "audit_keys/1/private_key", "id = 1"),
+        ("installation", "value", "installation/name_key", "name = 'name_key'"),
+    ] {
+        let made = Installation::new().await;
+        until_sealed(&made).await;
+        let before = made.master();
+        let text = fs::read_to_string(made.folder.path("master.key")).unwrap();
+        let sealed = |master: &MasterKeys, plain: &[u8]| {
+            let sql = format!("update {table} set {column} = $1 where {condition} returning {column}");
+            Statement::new(sql.leak()).bind(master.seal(place, plain).unwrap())
+        };
+        made.run(&["keys", "rotate-master"]);
+        let rows = format!("select {column} as sealed from {table} where {condition}");
+        let row = made.database.list(Statement::new(rows.leak())).await.unwrap().remove(0);
+        let plain = made.master().open(place, &row.text("sealed").unwrap()).unwrap();
+        made.database.apply(sealed(&before, &plain)).await.unwrap();
+
+        let mut server = made.folder.serve(&[]);
+        let with_both = fs::read_to_string(made.folder.path("master.key")).unwrap();
+        let old = text.lines().find(|line| !line.starts_with('#')).unwrap();
+        let without: Vec<_> = with_both.lines().filter(|line| *line != old).collect();
+        fs::write(made.folder.path("master.key"), without.join("\n")).unwrap();
+        let line = server.wait_for_line("the master key file was");
+        assert!(line.contains("cannot be used") && line.contains(place), "{line}");
+        made.database.apply(sealed(&made.master(), &plain)).await.unwrap();
+        let line = server.wait_for_line("the master key file was read anew");
+        assert!(!line.contains(before.current().id()), "{line}");
+        server.stop();
+    }
+}
+
+#[tokio::test]
+async fn R136_a_master_key_file_whose_change_cannot_be_told_is_not_changed() {
+    let made = Installation::new().await;
+    let old = made.master().current().id().to_owned();
+    made.run(&["keys", "rotate-master"]);
+    made.age_the_file();
+    let text = || fs::read_to_string(made.folder.path("master.key")).unwrap();
+    let (before, names) = (text(), made.folder.names());
+    let script = if made.database.is_sqlite() {
+        "create trigger stuck before insert on events begin select raise(abort, 'stuck'); end"
+    } else {
+        "create function stuck() returns trigger as $$ begin raise 'stuck'; end $$ language plpgsql; \
+         create trigger stuck before insert on events for each row execute function stuck()"
+    };
+    made.database.execute_script(script).await.unwrap();
+    for arguments in [&["rotate-master"][..], &["rotate-master", "--prepare"], &["retire-master", &old]] {
+        let ended = made.folder.run(&[&["keys"], arguments].concat());
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(text(), before, "{arguments:?}");
+    }
+    assert_eq!(made.folder.names(), names, "no draft is left");
 }
 
 #[tokio::test]
