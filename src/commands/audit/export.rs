@@ -86,6 +86,12 @@ fn open(path: &Path) -> anyhow::Result<(File, Positions)> {
     let failed = || format!("--out {}: cannot be written", path.display());
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
     let mut file = file.with_context(failed)?;
+    // Two that begin behind the same line would write everything behind it twice.
+    ensure!(
+        file.try_lock().is_ok(),
+        "--out {}: another export is writing to it; wait for its end and try again",
+        path.display()
+    );
     let (mut positions, mut whole) = (Positions::new(), 0_u64);
     let mut reader = BufReader::new(&file);
     let mut line = Vec::new();

@@ -165,6 +165,13 @@ async fn R139_an_export_goes_on_where_it_was_killed_without_gap_or_double() {
     assert_eq!(made.folder.mode("events.jsonl"), 0o600);
     assert!(made.run(&["audit", "export", "--out", "events.jsonl"]).contains("acme: 0 events written"));
 
+    // Of two at once one writes.
+    let other = fs::File::open(made.folder.path("events.jsonl")).unwrap();
+    other.lock().unwrap();
+    made.refused(&["audit", "export", "--out", "events.jsonl"], &["--out events.jsonl: another export"]);
+    drop(other);
+    made.run(&["audit", "export", "--out", "events.jsonl"]);
+
     // By position; and into no file that is something else.
     let rest = made.run(&["audit", "export", "--tenant", "acme", "--after", "3000"]);
     assert!(rest.lines().count() < 20 && rest.contains("\"position\":3001,"), "{rest}");
