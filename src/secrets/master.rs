@@ -39,7 +39,7 @@ pub struct MasterKey {
     pair_mac: hmac::Key,
     columns: RandomizedNonceKey,
     /// Tells this line from another of the same id.
-    fingerprint: [u8; KEY_LENGTH],
+    fingerprint: Zeroizing<[u8; KEY_LENGTH]>,
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -239,12 +239,12 @@ impl MasterKey {
             pair_mac: hmac_key(&*derive("failed-pair")?),
             columns: RandomizedNonceKey::new(&AES_256_GCM, &*derive("sealed-column")?)
                 .map_err(|_| anyhow::anyhow!("the column key is refused"))?,
-            fingerprint: *derive("fingerprint")?,
+            fingerprint: derive("fingerprint")?,
         })
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        digests_equal(&self.fingerprint, &other.fingerprint)
+        digests_equal(&*self.fingerprint, &*other.fingerprint)
     }
 
     /// The line's id: it stands in refresh tokens and sealed columns.
