@@ -66,8 +66,9 @@ async fn all(verify: &Verify, desk: &Desk, out: &mut dyn Write) -> anyhow::Resul
     if verify.checkpoint.is_none() {
         writeln!(
             out,
-            "Without --checkpoint the logs were held against their own checkpoints only: one that was put back to an \
-             earlier state of itself is not found. Give a file of checkpoints that were kept elsewhere."
+            "Without --checkpoint the logs were held against their own checkpoints only: whoever can write to the \
+             database can have an altered log sealed and signed anew, or put it back to an earlier state of itself, and \
+             neither is found. Give a file of checkpoints that were kept elsewhere."
         )?;
     }
     out.flush()?;

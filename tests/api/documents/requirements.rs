@@ -91,6 +91,7 @@ impl<'a> Requirement<'a> {
             Some(found) if !found.tests.is_empty() => quoted(&found.tests).join("<br>"),
             _ if self.text.starts_with("(later)") => "does not apply yet".to_owned(),
             _ if self.text.starts_with("(document)") => "by the document".to_owned(),
+            _ if self.text.starts_with("(scripts/test)") => "by a step of `scripts/test`".to_owned(),
             Some(found) => format!("see {}", quoted(&found.places).join(", ")),
             None => "none yet".to_owned(),
         }
