@@ -52,6 +52,8 @@ impl FromRequestParts<SharedApp> for BackendCaller {
             },
             found => found,
         };
+        // Of many at once ten may have been counted while this one was read.
+        guess.check(app)?;
         if matches!(authenticated, Err(Error::BackendKey)) {
             guess.count(app)?;
         }

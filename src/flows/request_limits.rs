@@ -81,7 +81,7 @@ impl KeyGuess {
         let at = match (&key.tenant_key, tenant) {
             (Some(key), _) => Target::Key(key.clone()),
             (None, TenantName::Id(id)) => Target::Tenant(id.to_string()),
-            (None, TenantName::Slug(slug)) => Target::Tenant(slug.to_string()),
+            (None, TenantName::Slug(slug)) => Target::Tenant(slug.clone()),
         };
         Self::new(app, client, at)
     }

@@ -43,6 +43,8 @@ impl Guessing {
         now: Timestamp,
     ) -> Result<(Proof, Subject), Error> {
         let Self { guess, refused } = self;
+        // Of many at once ten may have been counted while this one was read.
+        let refused = refused.or_else(|| guess.check(app).err());
         let opened = open(app, request, found, now);
         let is_wrong = matches!(&opened, Err(Error::Tenant(problem)) if *problem != TenantProblem::Origin);
         let Some(refused) = refused else {

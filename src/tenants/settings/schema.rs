@@ -165,7 +165,7 @@ pub const SETTINGS: [Setting; 23] = [
         name: "requestsPerSecond",
         kind: Kind::NumberOrNever { least: 1, most: 1_000_000, unit: "requests" },
         meaning: "How many requests a second the tenant's apps and backends may send to each node; what is over is answered \
-                  429. Counted is what comes with a good key or token. 0: any number.",
+                  429. Counted is what comes with a good key or token, logins and all else each for itself. 0: any number.",
         reason: "One tenant's burst is not to be the others' wait. Few tenants ever come near the default; whoever does can \
                  have more.",
     },

@@ -3,6 +3,7 @@
 use serde_json::json;
 use vestibule::server::operator_router;
 use vestibule::telemetry::metrics;
+use vestibule::tenants::{Family, Settings};
 
 use super::{INDIVIDUAL, from, limiting, one, told};
 use crate::support::app::{Answer, LoginCall, NIL, TestApp, TestTenant, Wanted, prefix};
@@ -61,7 +62,7 @@ async fn R020_R024_who_guesses_at_the_owners_own_address_keeps_neither_the_phone
     for call in [
         tenant.login(INDIVIDUAL).header("x-device-proof", &forged),
         proving(tenant.login(INDIVIDUAL).header("deviceid", "device-2")),
-        proving(tenant.login(vestibule::tenants::Family::Organization)),
+        proving(tenant.login(Family::Organization)),
         proving(tenant.login(INDIVIDUAL).named("nobody@x.test")),
         proving(with_secret(&tenant, "guess")),
     ] {
@@ -101,6 +102,59 @@ async fn R024_a_right_key_from_an_origin_that_nobody_lists_is_told_from_a_wrong_
         let call = call.header("x-device-proof", &opened.refresh).header("origin", "https://evil.test");
         told(&log_in(&app, GUESSER, call).await, "wrong-keys");
     }
+}
+
+#[tokio::test]
+async fn R024_of_fifty_guesses_at_once_ten_are_answered_and_the_right_one_is_not_among_the_rest() {
+    let (app, tenant) = one().await;
+    let by_basic = |secret: &str| {
+        from(GUESSER, Call::get("/api/v2.1/events").basic(&tenant.backend_key, secret).request())
+    };
+    let statuses = async |requests: Vec<_>| {
+        let answers = requests.into_iter().map(|request| app.send(request));
+        let answers = futures_util::future::join_all(answers).await;
+        answers.iter().map(|answer| answer.status.as_u16()).collect::<Vec<_>>()
+    };
+    let last = |right: axum::http::Request<axum::body::Body>, wrong: Vec<_>| {
+        wrong.into_iter().chain([right]).collect::<Vec<_>>()
+    };
+    let guesses = (0..50).map(|_| from(GUESSER, with_secret(&tenant, "guess").request())).collect();
+    let seen = statuses(last(from(GUESSER, tenant.login(INDIVIDUAL).request()), guesses)).await;
+    assert_eq!(seen.iter().filter(|status| **status == 403).count(), 10, "{seen:?}");
+    assert!(seen.iter().all(|status| [403, 429].contains(status)), "{seen:?}");
+    let guesses = (0..50).map(|_| by_basic("guess")).collect();
+    let seen = statuses(last(by_basic(&tenant.backend_secret), guesses)).await;
+    assert_eq!(seen.iter().filter(|status| **status == 401).count(), 10, "{seen:?}");
+    assert!(seen.iter().all(|status| [401, 429].contains(status)), "{seen:?}");
+}
+
+#[tokio::test]
+async fn R024_who_needs_no_key_is_not_refused_for_whoever_shows_none_where_one_is_needed() {
+    let app = TestApp::start_with(limiting()).await;
+    let settings = Settings { key_optional: vec![INDIVIDUAL], ..Settings::default() };
+    let tenant = app.tenant_with("acme", settings).await;
+    let without = |family| tenant.login(family).set("tenantKey", ()).set("tenantSecret", ());
+    for _ in 0..10 {
+        log_in(&app, GUESSER, without(Family::Organization)).await.expect(403);
+    }
+    told(&log_in(&app, GUESSER, without(Family::Organization)).await, "wrong-keys");
+    log_in(&app, GUESSER, without(INDIVIDUAL)).await.expect(200);
+}
+
+#[tokio::test]
+async fn R024_R088_a_replay_ends_its_session_also_where_too_much_was_guessed() {
+    let (app, tenant) = one().await;
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    let newest = app.send(refresh(&tenant, &opened.refresh, &tenant.secret)).await.expect(200);
+    let newest = newest.field("refreshToken");
+    app.clock.advance(61_000);
+    for _ in 0..20 {
+        let status = app.send(refresh(&tenant, newest, "guess")).await.status.as_u16();
+        assert!(status == 403 || status == 429, "{status}");
+    }
+    told(&app.send(refresh(&tenant, newest, &tenant.secret)).await, "wrong-keys");
+    app.send(refresh(&tenant, &opened.refresh, "guess")).await.expect(401);
+    assert_eq!(app.number_of("sessions where end_reason = 'refresh_reuse'").await, 1);
 }
 
 #[tokio::test]

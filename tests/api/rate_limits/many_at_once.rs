@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
+use vestibule::tenants::Settings;
 
 use super::{INDIVIDUAL, fail_from, from, limiting, one, stranger, told};
 use crate::support::app::{Answer, TestApp, Wanted};
@@ -33,6 +34,29 @@ async fn R021_R027_of_sixty_failures_at_once_on_two_servers_ten_are_hashed() {
     let late = answer(public_router(&there), from(HERE, tenant.login(INDIVIDUAL).request())).await;
     told(&late, "login-minute");
     assert!(app.app.source_gates.is_empty() && there.source_gates.is_empty(), "nobody is left waiting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn R021_of_sixty_failures_at_once_on_two_servers_no_more_are_hashed_than_an_hour_may_have() {
+    let key = MasterKeys::generate().to_string();
+    let app = TestApp::start_with(Wanted { master_key: Some(key.clone()), ..limiting() }).await;
+    let there = beside(&app, &key, app.database.open_again().await);
+    let routers = [app.router.clone(), public_router(&there)];
+    let settings = Settings {
+        source_failures_per_minute: 1_000,
+        source_failures_per_hour: 12,
+        spray_pairs: 0,
+        ..Settings::default()
+    };
+    let tenant = app.tenant_with("acme", settings).await;
+    let logins = (0..60).map(|number| {
+        let request = from(HERE, stranger(&tenant, number).request());
+        tokio::spawn(answer(routers[number % 2].clone(), request))
+    });
+    let answers: Vec<Answer> = join_all(logins).await.into_iter().map(Result::unwrap).collect();
+    let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((with(401), with(429)), (12, 48));
+    assert_eq!(app.app.passwords.evaluations() + there.passwords.evaluations(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

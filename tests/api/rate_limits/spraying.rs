@@ -1,7 +1,9 @@
 //! Fifteen different guesses within three hours shut an address out for a day (R022).
 
 use serde_json::Value;
-use vestibule::db::Row;
+use vestibule::db::{Change, Row};
+use vestibule::ids::{AttemptId, ChangeId};
+use vestibule::source_limits::{Rules, Source, store};
 use vestibule::tenants::Settings;
 
 use super::{INDIVIDUAL, from, limiting, one, stranger, told};
@@ -47,6 +49,22 @@ async fn R022_a_spray_list_shuts_its_source_out_for_a_day() {
     assert_eq!(told(&right(&app, &tenant, SPRAYER).await, "login-spray"), 1, "upkeep ends no ban");
     app.clock.advance(1);
     right(&app, &tenant, SPRAYER).await.expect(200);
+}
+
+#[tokio::test]
+async fn R022_a_login_that_was_let_through_before_its_source_was_shut_out_gets_no_place_after() {
+    let (app, tenant) = one().await;
+    for name in 0..15 {
+        guess(&app, &tenant, name, "Summer2026!").await.expect(401);
+    }
+    let rules = Rules::of(&Settings::default()).unwrap();
+    for (address, places) in [(SPRAYER, 0), (ELSEWHERE, 1)] {
+        let (source, now) = (Source::of(address.parse().unwrap()), app.clock.now());
+        let (attempt, change) = (AttemptId::random(), ChangeId::random());
+        let reserving = store::reserve(&tenant.id, &source, &rules, &attempt, &change, now);
+        let applied = app.database.apply(Change::new().with_all(reserving)).await.unwrap();
+        assert_eq!(applied.rows(1).len(), places, "{address}");
+    }
 }
 
 #[tokio::test]
