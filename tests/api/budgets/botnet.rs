@@ -24,7 +24,7 @@ async fn R019_R020_R024_a_botnet_never_keeps_the_owner_out_and_never_exceeds_its
     let mut proof = first.field("refreshToken").to_owned();
     let mut refused = std::collections::BTreeMap::new();
     let mut logins = 0;
-    for _ in 0..2_000 {
+    for _ in 0..1_200 {
         app.clock.advance(i64::try_from(dice.below(4 * 60_000)).unwrap());
         // One in four shares an address with the owner.
         let elsewhere = format!("198.{}.{}.{}", 18 + dice.below(2), dice.below(256), dice.below(256));
@@ -66,7 +66,7 @@ async fn R019_R020_R024_a_botnet_never_keeps_the_owner_out_and_never_exceeds_its
         [401, 403, 423, 429],
         "nobody got in: {refused:?}"
     );
-    assert!(logins > 400 && refused.values().all(|number| *number > 100), "{logins} logins, {refused:?}");
+    assert!(logins > 200 && refused.values().all(|number| *number > 50), "{logins} logins, {refused:?}");
     let events = app.login_events(&tenant).await;
     let proven_by = |event: &&crate::support::login::Event, word| event.details["proof"] == word;
     let successes = events.iter().filter(|event| event.name == "authn_login_success");

@@ -43,7 +43,7 @@ async fn R021_of_sixty_failures_at_once_on_two_servers_no_more_are_hashed_than_a
     let there = beside(&app, &key, app.database.open_again().await);
     let routers = [app.router.clone(), public_router(&there)];
     let settings = Settings {
-        source_failures_per_minute: 1_000,
+        source_failures_per_minute: 100,
         source_failures_per_hour: 12,
         spray_pairs: 0,
         ..Settings::default()

@@ -103,8 +103,8 @@ async fn R024_R044_R045_too_often_at_the_door_is_one_429_for_every_reason_and_co
         for _ in 0..3 {
             set.send(&app, &what, &call, 429).await;
         }
-        let shown = call.header("x-device-proof", &token);
-        proving.send(&app, &what, &shown, 429).await;
+        let with_proof = call.header("x-device-proof", &token);
+        proving.send(&app, &what, &with_proof, 429).await;
     }
     assert_eq!(first.is_of_one_kind(210, "Invalid tenant", 0), Cost { hashes: 0, calls: 1, statements: 1 });
     assert_eq!(later.is_of_one_kind(57, "wrong-keys", 0), Cost { hashes: 0, calls: 0, statements: 0 });
