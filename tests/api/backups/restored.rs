@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use vestibule::db::{Database, Statement};
+use vestibule::flows::{Author, store_restored};
+use vestibule::tenants::Family;
 
 use super::{Held, number};
 use crate::commands::init::Installation;
+use crate::support::app::TestApp;
 use crate::support::program::{Ended, Server};
 
 /// The rows that a restore brings back, as far as these tests are about them.
@@ -54,6 +57,25 @@ async fn R163_nothing_that_had_ended_lives_again_once_the_database_is_told_that_
     assert_eq!(anew.look(&server).await, 200);
     assert_eq!(anew.refresh(&server).await.0, 200);
     server.stop();
+}
+
+#[tokio::test]
+async fn R163_a_session_that_a_node_with_a_faster_clock_had_opened_ends_with_a_restore_as_well() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    app.clock.advance(5_000);
+    let opened = app.open(&tenant, Family::Individual).await;
+    app.clock.advance(-5_000);
+    app.view(&tenant, &opened).await.expect(200);
+    store_restored(&app.database, Author::TERMINAL, app.clock.now()).await.unwrap();
+    let over = app.view(&tenant, &opened).await.expect(401);
+    assert_eq!((over.error_type(), over.field("endReason")), ("SESSION_ENDED", "store_restored"));
+    app.clock.advance(6_000);
+    let over = app.view(&tenant, &opened).await.expect(401);
+    assert_eq!((over.error_type(), over.field("endReason")), ("SESSION_ENDED", "store_restored"));
+    // Its end is on the feed by itself: the tenant's instant does not reach it.
+    let ends = app.all_revocations(&tenant).await;
+    assert!(ends.iter().any(|end| end["sessionId"] == *opened.session), "{ends:?}");
 }
 
 #[tokio::test]
