@@ -1,4 +1,4 @@
-//! One client's connection: admitted while there is room, closed when nothing moves on it or nothing is asked.
+//! One client's connection: admitted while there is room, closed when nothing is asked on it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -87,9 +87,8 @@ impl AddrListener<Connection, Peer> for Admission {
     }
 }
 
-/// A client's TCP stream. It fails with `TimedOut` once nothing was read or written for the idle timeout, which
-/// also ends clients that ask and never read their answer; and once no request did anything for so long, whatever
-/// is read and written.
+/// A client's TCP stream. It fails with `TimedOut` once no request has done anything for the idle timeout, whatever is
+/// read and written; which also ends clients that ask and never read their answer.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
@@ -107,39 +106,30 @@ impl Drop for Connection {
 #[derive(Debug)]
 struct Idle {
     timeout: Duration,
-    moved_at: Instant,
     activity: Arc<Activity>,
     sleep: Pin<Box<Sleep>>,
 }
 
 impl Idle {
     fn new(timeout: Duration, activity: Arc<Activity>) -> Self {
-        let now = Instant::now();
-        Self { timeout, moved_at: now, activity, sleep: Box::pin(tokio::time::sleep_until(now + timeout)) }
+        Self { timeout, activity, sleep: Box::pin(tokio::time::sleep(timeout)) }
     }
 
-    /// Passes a stream's answer on, or the timeout when nothing has moved, or nothing was asked, for too long.
+    /// Passes a stream's answer on, or the timeout when nothing was asked for too long.
     fn watch<T>(&mut self, cx: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        let now = Instant::now();
-        if answer.is_ready() {
-            // Only the time is noted: setting the timer anew for each packet would cost more than the packet.
-            self.moved_at = now;
-            let asked = now < self.deadline(now);
-            return if asked { answer } else { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) };
-        }
         loop {
-            ready!(self.sleep.as_mut().poll(cx));
             let now = Instant::now();
-            let deadline = self.deadline(now);
+            let deadline = self.activity.last(now) + self.timeout;
             if deadline <= now {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
+            if answer.is_ready() {
+                return answer;
+            }
+            // Set anew only when it has gone off: to do so for each packet would cost more than the packet.
+            ready!(self.sleep.as_mut().poll(cx));
             self.sleep.as_mut().reset(deadline);
         }
-    }
-
-    fn deadline(&self, now: Instant) -> Instant {
-        self.moved_at.min(self.activity.last(now)) + self.timeout
     }
 }
 
@@ -194,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn r119_a_connection_on_which_nothing_moves_ends() {
+    async fn r119_a_connection_on_which_nothing_is_asked_ends() {
         let (admission, address) = admission(1, Duration::from_millis(50)).await;
         let _client = TcpStream::connect(address).await.unwrap();
         let (mut connection, _) = admission.accept_stream().await.unwrap();

@@ -357,6 +357,8 @@ async fn r121_headers_beyond_the_limits_are_refused_on_http_1_and_2() {
     assert_eq!(fitting.status(), 200);
     let refused = http2.get(&url).header("x", "a".repeat(20 * 1024)).send().await;
     assert_eq!(refused.unwrap().status(), 431);
+    let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "x: y\r\n".repeat(100));
+    assert!(exchange(running.public, &many).await.starts_with("HTTP/1.1 431 "));
     let http1 = reqwest::Client::builder().http1_only().build().unwrap();
     assert_eq!(http1.get(&url).header("x", "a".repeat(40 * 1024)).send().await.unwrap().status(), 431);
     assert_eq!(http1.get(&url).header("x", "a".repeat(8 * 1024)).send().await.unwrap().status(), 200);

@@ -120,12 +120,12 @@ impl Ledger {
     /// That there are as many sessions more than at the last check as logins were acknowledged since, beside those
     /// whose answer was lost since; each with one event that opened it and one that ended it if it has ended. What was
     /// in doubt then was settled by what was found: it excuses nothing later.
-    pub fn check(&self, tally: &Tally, last: &mut Settled) {
+    pub fn check(&self, tally: &Tally, settled: &mut Settled) {
         let found = self.sessions.len();
-        let least = last.sessions + tally.logins - last.tally.logins;
-        let most = least + tally.doubtful_logins - last.tally.doubtful_logins;
+        let least = settled.sessions + tally.logins - settled.tally.logins;
+        let most = least + tally.doubtful_logins - settled.tally.doubtful_logins;
         assert!((least..=most).contains(&found), "{found} sessions of {least} to {most}");
-        *last = Settled { sessions: found, tally: *tally };
+        *settled = Settled { sessions: found, tally: *tally };
         for (id, row) in &self.sessions {
             assert_eq!(row.opened, 1, "events that opened session {id}: {row:?}");
             assert_eq!(

@@ -178,6 +178,20 @@ async fn R121_floods_over_HTTP_2_end_their_connection_or_keep_nobody_waiting_and
     assert_eq!(setting(3), Some(100), "{resets:?}");
     assert_eq!(setting(6), Some(16 * 1024), "{resets:?}");
 
+    // Streams that are opened and made to be reset by us (CVE-2025-8671): by more data than their length says.
+    let short = [get.clone(), literal("content-length", "1")].concat();
+    let errors = flood(&demo, 200, |number| {
+        let stream = |at: u32| {
+            let id = 2 * (100 * number + at) + 1;
+            [frame(HEADERS, END_HEADERS, id, &short), frame(DATA, 0, id, b"two")].concat()
+        };
+        (0..100).flat_map(stream).collect()
+    })
+    .await;
+    assert_eq!(errors.goaway, Some(ENHANCE_YOUR_CALM), "{errors:?}");
+    errors.was_ended_before(200, "errors");
+    errors.kept_nobody_waiting("errors");
+
     // Headers that never end (RUSTSEC-2024-0332), with much in each frame and with nothing.
     let filling: Vec<u8> = literal("x-filling", &"a".repeat(100)).repeat(140);
     for rest in [&filling[..], &[]] {

@@ -78,6 +78,11 @@ async fn R115_a_huge_body_is_cut_early_with_or_without_a_length() {
         assert!(taken < 32 << 20, "{more}: {taken} bytes were taken");
         assert!(began.elapsed() < Duration::from_secs(10), "{more}: {:?}", began.elapsed());
     }
+    // What says that it is too large is not waited for.
+    let began = Instant::now();
+    let answer = exchange(address, head(&login, "connection: close\r\ncontent-length: 16385\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     // Tiny chunks: the limit counts bytes, not chunks.
     let (taken, answer) =
         pour(address, &head(&login, "transfer-encoding: chunked\r\n"), &b"1\r\n \r\n".repeat(1_000)).await;
