@@ -87,7 +87,10 @@ mod tests {
         );
         assert!(refusal(r#"{"name":"a","name":"b"}"#).contains("duplicate field `name`"));
         assert!(refusal(r#"{"Name":"a"}"#).contains("unknown field `Name`"));
-        assert!(refusal(r#"{"":"a"}"#).starts_with("body "), "a field that is called nothing cannot be named");
+        assert!(
+            refusal(r#"{"":"a"}"#).starts_with("body "),
+            "a field that is called nothing cannot be named"
+        );
         assert!(refusal(r#"{"name":"a"} x"#).contains("after its end"));
         assert!(refusal(r#"{"name":"a"}{}"#).contains("after its end"));
         for text in ["", "[]", r#"["a"]"#, "null", "\u{feff}{}", "1"] {
