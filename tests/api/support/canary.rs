@@ -133,7 +133,7 @@ pub fn take_from(json: &mut Value) {
                         *value = Value::from("(taken out)");
                     }
                     Value::String(text) if PUBLIC_FIELDS.contains(&name.as_str()) => {
-                        note("public", text.as_bytes())
+                        note("public", text.as_bytes());
                     }
                     value => take_from(value),
                 }
