@@ -158,7 +158,7 @@ async fn csv_is_read_by_the_names_in_its_first_line() {
 #[tokio::test]
 async fn csv_whose_last_quote_is_never_closed_is_told_by_the_line_on_which_its_record_begins() {
     let place = Place::new().await;
-    place.folder.write("users.csv", "email,firstName,lastName\nb@x.test,Bo,\"Berg\n");
+    place.folder.write("users.csv", "email,firstName,lastName\nb@x.test,Bo,\"Berg\nand more\n");
     let ended = place.run_import(&["users.csv"]);
     assert!(ended.errors.starts_with("line 2: lastName: "), "{ended:?}");
 }
