@@ -26,6 +26,7 @@ pub fn reserve(
 ) -> [Statement; 5] {
     let stale = dead_before(now);
     [
+        // Whose it is follows from the subject and stays: set anew, it would have its index written for those who exist.
         // A lock that is over takes its failures with it (R016). So does a week without an attempt, for users as for names
         // that nobody has, whose rows are gone then: what is left tells nobody which of the two it is (R018).
         Statement::new(
@@ -35,7 +36,7 @@ pub fn reserve(
                         when throttles.locked_until is null and throttles.updated_at < $7 then 0 \
                         else throttles.failures end, \
              locked_until = case when throttles.locked_until <= $6 then null else throttles.locked_until end, \
-             user_id = excluded.user_id, updated_at = excluded.updated_at, change_id = excluded.change_id",
+             updated_at = excluded.updated_at, change_id = excluded.change_id",
         )
         .bind(tenant)
         .bind(subject.as_str())
