@@ -35,10 +35,14 @@ use crate::secrets::MasterKeys;
 
 The backup stays as it is. The database that was there is kept beside the new one. Every session has ended, as nobody knows
 which of them had ended since the backup was made: everybody logs in anew. Where the database that was there can be read,
-what was revoked, retired, suspended, closed, deleted or erased in it is so in the new one too.")]
+what was revoked, retired, suspended, closed, deleted or erased in it is so in the new one too, unless
+--take-over-nothing is given.")]
 pub(super) struct Restore {
     /// The file that `vestibule backup` made
     file: PathBuf,
+    /// Take over nothing from the database that was there: what was deleted or revoked in it by mistake is undone
+    #[arg(long)]
+    take_over_nothing: bool,
 }
 
 pub(super) fn run(restore: &Restore, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -62,7 +66,7 @@ pub(super) fn run(restore: &Restore, global: &Global, out: &mut dyn Write) -> an
         .block_on(make_ready(&draft.0, &master, now))
         .with_context(|| format!("{shown}: cannot be restored; nothing was changed"))?;
     let damaged = if was_there { take_out_of_service(&place)? } else { None };
-    let carried = if was_there && damaged.is_none() {
+    let carried = if was_there && damaged.is_none() && !restore.take_over_nothing {
         let carried = runtime()?.block_on(carry_over_from(&place, &draft.0, &master, now));
         Some(carried.with_context(|| format!("{shown}: cannot be restored; nothing was changed"))?)
     } else {

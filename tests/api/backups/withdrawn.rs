@@ -240,3 +240,16 @@ async fn what_cannot_be_read_of_the_replaced_database_is_told_and_keeps_no_resto
         assert!(said.contains(part), "no {part:?} in {said}");
     }
 }
+
+#[tokio::test]
+async fn a_restore_that_takes_over_nothing_undoes_what_was_done_by_mistake() {
+    let made = installation().await;
+    let key = Credential::create(&made, "acme", "backend");
+    made.run(&["backup", "copy.db"]);
+    made.run(&["keys", "revoke", "acme", &key.id]);
+    let said = made.run(&["restore", "copy.db", "--take-over-nothing"]);
+    assert!(!said.contains("Taken over") && said.contains("that were revoked or retired"), "{said}");
+    let listed = made.json(&["keys", "list", "acme"]);
+    let back = listed.as_array().unwrap().iter().find(|listed| listed["id"] == *key.id).unwrap();
+    assert_eq!(back["state"], "valid");
+}
