@@ -211,8 +211,17 @@ pub(super) async fn retire(desk: &Desk, json: bool, id: &str, out: &mut dyn Writ
     place(desk, without, EventName::MasterKeyRetired, id).await?;
     // What was made with it while it went.
     if let Err(error) = refuse_needed(desk, &master, id, now).await {
-        place(desk, draft(path, |_| Ok(before))?, EventName::MasterKeyAdded, id).await?;
-        return Err(error);
+        // The file first: what keeps the event from being written must not keep the line out.
+        draft(path, |_| Ok(before))?.place().context("master_key_file")?;
+        let told =
+            flows::note_master_key(&desk.db, Author::TERMINAL, EventName::MasterKeyAdded, id, desk.now())
+                .await;
+        return Err(match told {
+            Ok(()) => error,
+            Err(untold) => {
+                error.context(format!("line {id} is back in the file, and no event says so: {untold}"))
+            }
+        });
     }
     if json {
         return list(desk, json, out).await;
