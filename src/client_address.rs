@@ -1,5 +1,6 @@
 //! Which address counts as a request's client's, and why that one.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
@@ -123,8 +124,10 @@ impl Walk {
         walk
     }
 
-    /// As [`ClientAddress::vouched`], from what was decided without the backend's word: its own address, which a proxy
-    /// before us may have written behind what it sent. Where that is all there is, it has vouched for nobody.
+    /// As [`ClientAddress::vouched`], from what was decided without the backend's word.
+    ///
+    /// A proxy before us may have written the backend's own address behind what it sent: that one hop is passed over, and
+    /// no other of that address. Where nothing stands left of it, the backend has vouched for nobody.
     #[must_use]
     pub fn vouched(
         decided: ClientAddress,
@@ -134,9 +137,17 @@ impl Walk {
     ) -> Self {
         let peer = peer.to_canonical();
         let chain = Chain::new(ProxyHeader::XForwardedFor, forwarded_for);
-        let mut walk = Self::along(peer, Some(chain), |ip| [peer, decided.ip].contains(&ip) || trusted(ip));
+        let own = Cell::new((decided.ip != peer).then_some(decided.ip));
+        let is_own = Cell::new(false);
+        let mut walk = Self::along(peer, Some(chain), |ip| {
+            if ip == peer || trusted(ip) {
+                return true;
+            }
+            is_own.set(own.take() == Some(ip));
+            is_own.get()
+        });
         match walk.address.reason {
-            AddressReason::Forwarded if walk.address.ip == decided.ip => walk.address.reason = decided.reason,
+            AddressReason::Forwarded if is_own.get() || walk.address.ip == peer => walk.address = decided,
             AddressReason::Forwarded => walk.address.reason = AddressReason::Vouched,
             _ => walk.address.ip = decided.ip,
         }
@@ -266,6 +277,8 @@ mod tests {
                 decided(ip("198.51.100.1"), Vouched),
             ),
             (behind, ip("10.0.0.1"), "192.0.2.1", behind),
+            // A user who reaches the backend from its own address, whatever they made up.
+            (behind, ip("10.0.0.1"), "6.6.6.6, 192.0.2.1, 192.0.2.1", decided(behind.ip, Vouched)),
             (behind, ip("10.0.0.1"), "garbage, 192.0.2.1", decided(behind.ip, Unreadable)),
             // Behind one that writes Forwarded, which named the backend.
             (behind, ip("10.0.0.1"), "198.51.100.1", decided(ip("198.51.100.1"), Vouched)),
