@@ -1,15 +1,18 @@
 //! What keeps a connection open: requests. Bytes alone do not: an HTTP/2 client can send them for ever (R119).
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::middleware::Next;
 use axum::response::Response;
-use http_body_util::BodyExt;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::connection::Peer;
@@ -70,6 +73,80 @@ pub(super) async fn watch(
     let under_way = UnderWay::begin(Arc::clone(&peer.activity));
     let response = next.run(request).await;
     drop(under_way);
-    // hyper asks for a piece when there is room for it: that tells that the client reads.
-    response.map(|body| Body::new(body.inspect_frame(move |_| peer.activity.note())))
+    response.map(|body| Body::new(Watched { body, rest: Bytes::new(), activity: peer.activity }))
+}
+
+/// The longest piece of an answer that is handed out at once, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// An answer that notes when a piece of it is taken: hyper asks for one when there is room for it, which tells that the
+/// client reads, however slowly.
+struct Watched {
+    body: Body,
+    /// What is left of a frame that is longer than a piece.
+    rest: Bytes,
+    activity: Arc<Activity>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)?) else {
+                return Poll::Ready(None);
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        self.activity.note();
+        let piece = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(piece)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (rest, mut hint) = (self.rest.len() as u64, self.body.size_hint());
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint.set_lower(hint.lower() + rest);
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_answer_is_handed_out_in_pieces_and_keeps_its_length() {
+        let text: Vec<_> = (0..100_000_u32).map(|at| at.to_le_bytes()[0]).collect();
+        let activity = Arc::new(Activity::new());
+        let mut watched =
+            Watched { body: Body::from(text.clone()), rest: Bytes::new(), activity: Arc::clone(&activity) };
+        let mut read = Vec::new();
+        while !watched.is_end_stream() {
+            assert_eq!(watched.size_hint().exact(), Some((text.len() - read.len()) as u64));
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            let noted = activity.last.load(Ordering::Relaxed);
+            let piece = watched.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert!(!piece.is_empty() && piece.len() <= PIECE);
+            assert!(activity.last.load(Ordering::Relaxed) > noted, "the client reads");
+            read.extend_from_slice(&piece);
+        }
+        assert!(watched.frame().await.is_none());
+        assert_eq!(read, text);
+    }
 }
