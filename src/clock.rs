@@ -157,6 +157,12 @@ impl Clock {
         Timestamp(steady + belief.ahead(wall - steady, steady))
     }
 
+    /// Both readings.
+    #[must_use]
+    pub fn readings(&self) -> Readings {
+        Readings { now: self.now(), cautious: self.cautious() }
+    }
+
     /// Lets so many milliseconds pass on a fixed clock; the system's is not ours to move.
     pub fn advance(&self, millis: i64) {
         if let Source::Fixed(hands) = &self.source {
@@ -177,10 +183,9 @@ impl Clock {
 #[derive(Default, Debug)]
 struct Belief {
     /// `None` before the first look.
-    believed: Option<i64>,
-    seen: i64,
-    /// When it stepped too far ahead the last time, by the monotonic clock.
-    stepped_at: i64,
+    seen: Option<i64>,
+    /// The steps that are not believed yet: when each was seen, by the monotonic clock, and how long it is.
+    held: Vec<(i64, i64)>,
 }
 
 impl Belief {
@@ -188,23 +193,58 @@ impl Belief {
     const STEP: i64 = 60_000;
     /// But after so long, when nobody has set the clock back. A lock that stood when it stepped is over by then.
     const HELD: i64 = 30 * 60_000;
+    /// More steps than these within [`Belief::HELD`] are taken for one, that of the first.
+    const MOST: usize = 64;
 
     fn ahead(&mut self, ahead: i64, steady: i64) -> i64 {
-        let believed = self.believed.unwrap_or(ahead);
-        if self.believed.is_some() && ahead - self.seen > Self::STEP {
-            self.stepped_at = steady;
-            let seconds = (ahead - self.seen) / 1_000;
-            tracing::warn!(
-                seconds,
-                "the clock was set forward; locks and deletions believe it in half an hour"
-            );
+        let step = self.seen.replace(ahead).map_or(0, |seen| ahead - seen);
+        if step > Self::STEP {
+            self.hold(step, steady);
+        } else if step < 0 {
+            self.take_back(-step);
         }
-        self.seen = ahead;
-        let too_far = ahead - believed > Self::STEP;
-        let held = too_far && steady - self.stepped_at < Self::HELD;
-        let believed = if held { believed } else { ahead };
-        self.believed = Some(believed);
-        believed
+        self.held.retain(|(seen_at, _)| steady - seen_at < Self::HELD);
+        ahead - self.held.iter().map(|(_, millis)| millis).sum::<i64>()
+    }
+
+    fn hold(&mut self, step: i64, steady: i64) {
+        let seconds = step / 1_000;
+        tracing::warn!(seconds, "the clock was set forward; locks and deletions believe it in half an hour");
+        if self.held.len() < Self::MOST {
+            self.held.push((steady, step));
+        } else if let Some((_, first)) = self.held.first_mut() {
+            *first += step;
+        }
+    }
+
+    /// A step back takes the newest steps forward back first.
+    fn take_back(&mut self, mut millis: i64) {
+        while millis > 0
+            && let Some((_, newest)) = self.held.last_mut()
+        {
+            let taken = millis.min(*newest);
+            *newest -= taken;
+            millis -= taken;
+            if *newest == 0 {
+                self.held.pop();
+            }
+        }
+    }
+}
+
+/// Both readings of a clock, for what takes something away for good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Readings {
+    /// [`Clock::now`], for what is written.
+    pub now: Timestamp,
+    /// [`Clock::cautious`], for whether it is time.
+    pub cautious: Timestamp,
+}
+
+impl From<Timestamp> for Readings {
+    /// Of a clock that has not stepped.
+    fn from(now: Timestamp) -> Self {
+        Self { now, cautious: now }
     }
 }
 
@@ -253,11 +293,13 @@ mod tests {
         assert_eq!((clock.now(), clock.cautious()), (at(560), at(500)));
         clock.advance(29 * MINUTE);
         assert_eq!(clock.cautious(), at(529));
-        // Another step is another half an hour.
+        // Each step has half an hour of its own: however often there is one, none is held for longer.
         clock.jump(2 * MINUTE);
         assert_eq!(clock.cautious(), at(529));
-        clock.advance(29 * MINUTE);
-        assert_eq!(clock.cautious(), at(558));
+        clock.advance(MINUTE);
+        assert_eq!(clock.cautious(), at(590));
+        clock.advance(28 * MINUTE);
+        assert_eq!(clock.cautious(), at(618));
         clock.advance(MINUTE);
         assert_eq!((clock.now(), clock.cautious()), (at(621), at(621)));
         clock.jump(-60 * MINUTE);
@@ -270,6 +312,25 @@ mod tests {
             clock.jump(-60 * MINUTE);
             assert_eq!(clock.cautious(), clock.now());
         }
+    }
+
+    #[test]
+    fn R159_a_machine_that_sleeps_again_and_again_is_never_more_than_its_last_half_hours_sleep_behind() {
+        let clock = Clock::fixed(START);
+        for _ in 0..200 {
+            clock.advance(20 * MINUTE);
+            clock.jump(60 * MINUTE);
+            let behind = clock.now().as_millis() - clock.cautious().as_millis();
+            assert!(behind <= 120 * MINUTE, "{behind}");
+        }
+        // Nor does a clock that steps all the time fill the memory.
+        for _ in 0..1_000 {
+            clock.jump(2 * MINUTE);
+            let _ = clock.cautious();
+        }
+        assert!(clock.belief.lock().unwrap().held.len() <= Belief::MOST);
+        clock.advance(31 * MINUTE);
+        assert_eq!(clock.cautious(), clock.now());
     }
 
     #[test]

@@ -138,7 +138,7 @@ const BETWEEN_SLICES: Duration = Duration::from_millis(100);
 /// # Errors
 /// As the flow.
 pub async fn retire_signing_keys(app: &App) -> Result<(), Error> {
-    retire_replaced_signing_keys(&app.db, &app.master, app.clock.cautious()).await
+    retire_replaced_signing_keys(&app.db, &app.master, app.clock.readings()).await
 }
 
 /// Deletes the events that are older than their tenants keep them.
@@ -146,7 +146,7 @@ pub async fn retire_signing_keys(app: &App) -> Result<(), Error> {
 /// # Errors
 /// As the flow.
 pub async fn delete_aged_events(app: &App) -> Result<(), Error> {
-    delete_old_events(&app.db, &app.master, app.clock.cautious()).await
+    delete_old_events(&app.db, &app.master, app.clock.readings()).await
 }
 
 /// Goes once over all sessions that may have ended.
@@ -156,7 +156,7 @@ pub async fn delete_aged_events(app: &App) -> Result<(), Error> {
 pub async fn write_down_all_endings(app: &App) -> Result<(), Error> {
     let (mut after, mut failure) = (None, None);
     loop {
-        let slice = write_down_endings(&app.db, after.as_deref(), SLICE, app.clock.cautious()).await?;
+        let slice = write_down_endings(&app.db, after.as_deref(), SLICE, app.clock.readings()).await?;
         failure = failure.or(slice.failure);
         after = slice.next;
         if after.is_none() {

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::access_tokens::Algorithm;
-use crate::clock::Timestamp;
+use crate::clock::{Readings, Timestamp};
 use crate::db::{Change, Database, DbError};
 use crate::error::Error;
 use crate::events::{self, Event, EventName};
@@ -211,9 +211,10 @@ async fn retire(
 pub async fn retire_replaced_signing_keys(
     db: &Database,
     master: &MasterKeys,
-    now: Timestamp,
+    at: impl Into<Readings>,
 ) -> Result<(), Error> {
-    let due = db.list(signing_keys::store::find_replaced(now.plus_seconds(-KEPT_SECONDS))).await?;
+    let Readings { now, cautious } = at.into();
+    let due = db.list(signing_keys::store::find_replaced(cautious.plus_seconds(-KEPT_SECONDS))).await?;
     let mut outcome = Ok(());
     for row in due {
         let tenant = TenantId::from_stored(row.text("tenant_id")?);

@@ -7,7 +7,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::clock::Timestamp;
+use crate::clock::{Readings, Timestamp};
 use crate::db::{Change, Database, DbError, Row, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
@@ -43,15 +43,16 @@ pub async fn write_down_endings(
     db: &Database,
     after: Option<&str>,
     most: i64,
-    now: Timestamp,
+    at: impl Into<Readings>,
 ) -> Result<WrittenDown, Error> {
+    let at = at.into();
     let after = after.unwrap_or_default();
     let end = db.list(sessions::store::find_end_of_slice(after, most)).await?;
     let next = end.first().map(|row| row.text("id")).transpose()?;
     let mut done = WrittenDown { sessions: 0, next, failure: None };
-    let rows = find(db, after, done.next.as_deref().unwrap_or(BEHIND_ALL), now).await?;
+    let rows = find(db, after, done.next.as_deref().unwrap_or(BEHIND_ALL), at.cautious).await?;
     for rows in rows.chunks(AT_ONCE) {
-        for outcome in join_all(rows.iter().map(|row| write_down(db, row, now))).await {
+        for outcome in join_all(rows.iter().map(|row| write_down(db, row, at))).await {
             match outcome {
                 Ok(()) => done.sessions += 1,
                 // Another node was faster, or the user was.
@@ -87,11 +88,11 @@ async fn find(db: &Database, after: &str, until: &str, now: Timestamp) -> Result
     db.list(statement).await
 }
 
-async fn write_down(db: &Database, row: &Row, now: Timestamp) -> Result<(), DbError> {
+async fn write_down(db: &Database, row: &Row, Readings { now, cautious }: Readings) -> Result<(), DbError> {
     // Whatever its settings are: its sessions have ended all the same.
     let (tenant, session) = (Tenant::from_row_as_it_is(row)?, Session::from_row(row)?);
     let user = User::from_row(row)?.ok_or_else(|| DbError::Failed("a session without a user".to_owned()))?;
-    let Some((at, reason)) = session.ending(&tenant, &user, now) else {
+    let Some((at, reason)) = session.ending(&tenant, &user, cautious) else {
         return Err(DbError::Failed(format!("session {} lives, and its query says it does not", session.id)));
     };
     let rule = rule(&session, &reason);
