@@ -58,7 +58,7 @@ await fuzz({
   document: `${DEMO}/openapi.json`,
   template: "schemathesis.toml",
   values: await sessions(),
-  seconds: 30,
+  seconds: 50,
   operations: of("--exclude-tag", DIRECTORY_TAGS),
 });
 // First as staff: the backend's calls go the furthest.
