@@ -9,25 +9,7 @@ use super::start;
 use crate::support::app::{Answer, TestApp, TestTenant};
 use crate::support::calls::Call;
 use crate::support::directory::USERS;
-
-const CLAIMS: [&str; 16] = [
-    "iss",
-    "aud",
-    "sub",
-    "exp",
-    "iat",
-    "tenantId",
-    "customerId",
-    "userId",
-    "userType",
-    "roles",
-    "jti",
-    "sid",
-    "auth_time",
-    "acr",
-    "amr",
-    "client_id",
-];
+use crate::support::login::CLAIMS;
 
 async fn set(app: &TestApp, tenant: &TestTenant, metadata: &Value) {
     let path = format!("{USERS}/{}", tenant.person(Family::Individual).id);

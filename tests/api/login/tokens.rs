@@ -7,6 +7,7 @@ use vestibule::tenants::{Family, Settings};
 
 use crate::support::app::{Answer, NIL, TestApp, TestTenant};
 use crate::support::calls::{Call, session_path};
+use crate::support::login::CLAIMS;
 
 /// The payload with what is random in it named.
 fn redacted(answer: &Answer, tenant: &TestTenant) -> String {
@@ -29,26 +30,6 @@ async fn the_claims_come_in_the_documented_order_with_ours_after_them() {
     assert_eq!(claims["sid"], answer.field("sessionId"));
     assert_ne!(claims["jti"], claims["sid"]);
 }
-
-/// What docs/contract-notes.md says that an access token tells.
-const CLAIMS: [&str; 16] = [
-    "iss",
-    "aud",
-    "sub",
-    "exp",
-    "iat",
-    "tenantId",
-    "customerId",
-    "userId",
-    "userType",
-    "roles",
-    "jti",
-    "sid",
-    "auth_time",
-    "acr",
-    "amr",
-    "client_id",
-];
 
 #[tokio::test]
 async fn R083_an_access_token_has_the_documented_claims_and_nothing_else_of_anybody() {

@@ -26,6 +26,26 @@ use vestibule::tenants::Family;
 use super::app::{Answer, LoginCall, PASSWORD, Person, TestApp, TestTenant, Wanted, password_hash};
 use super::canary;
 
+/// What docs/contract-notes.md says that an access token tells.
+pub const CLAIMS: [&str; 16] = [
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "iat",
+    "tenantId",
+    "customerId",
+    "userId",
+    "userType",
+    "roles",
+    "jti",
+    "sid",
+    "auth_time",
+    "acr",
+    "amr",
+    "client_id",
+];
+
 /// The most that a stored hash may cost: it keeps a thread busy for most of a second.
 const SLOW: Cost = Cost { memory_kib: 65_536, passes: 10, lanes: 1 };
 
