@@ -26,6 +26,11 @@ fn api() -> OpenApiRouter<SharedApp> {
     families.merge(directory_api::router()).merge(token_api::router()).merge(public_api::health::router())
 }
 
+/// The routes of the operator's listener that are in its OpenAPI document.
+fn operators() -> OpenApiRouter<SharedApp> {
+    operator_api::router().merge(public_api::health::router())
+}
+
 /// The OpenAPI document of what apps and backends call, made from the handlers.
 #[must_use]
 pub fn openapi() -> OpenApi {
@@ -35,28 +40,43 @@ pub fn openapi() -> OpenApi {
 /// The OpenAPI document of what operators call.
 #[must_use]
 pub fn operator_openapi() -> OpenApi {
-    let routes = operator_api::router().merge(public_api::health::router());
-    public_api::openapi::finish(routes.into_openapi(), Audience::Operators)
+    public_api::openapi::finish(operators().into_openapi(), Audience::Operators)
+}
+
+/// The routers of the public listener and of the operator's. Both show the API's document, which is made once.
+pub fn routers(app: &SharedApp, metrics: Metrics) -> (Router, Router) {
+    let (routes, document) = api().split_for_parts();
+    let document = public_api::openapi::finish(document, Audience::Tenants);
+    (public(routes, &document, app), operator(&document, app, metrics))
 }
 
 /// What customers' apps and tenants' backends reach.
 pub fn public_router(app: &SharedApp) -> Router {
-    let (mut router, document) = api().split_for_parts();
-    let document = public_api::openapi::finish(document, Audience::Tenants);
-    if app.options.public_docs {
-        router = router.merge(public_api::docs::router(&[("/openapi.json", &document)]));
-    }
-    through_middleware(router, app, QueryNames::of(&document))
+    let (routes, document) = api().split_for_parts();
+    public(routes, &public_api::openapi::finish(document, Audience::Tenants), app)
 }
 
 /// What the operator reaches, on a listener of its own (R058, R125).
 pub fn operator_router(app: &SharedApp, metrics: Metrics) -> Router {
-    let (router, _) = operator_api::router().merge(public_api::health::router()).split_for_parts();
-    let document = operator_openapi();
-    let documents = [("/openapi.json", &openapi()), ("/openapi-operator.json", &document)];
-    let router =
-        router.merge(public_api::docs::router(&documents)).merge(operator_api::metrics_router(metrics));
-    through_middleware(router, app, QueryNames::of(&document))
+    operator(&openapi(), app, metrics)
+}
+
+fn public(routes: Router<SharedApp>, document: &OpenApi, app: &SharedApp) -> Router {
+    let routes = if app.options.public_docs {
+        routes.merge(public_api::docs::router(&[("/openapi.json", document)]))
+    } else {
+        routes
+    };
+    through_middleware(routes, app, QueryNames::of(document))
+}
+
+fn operator(public: &OpenApi, app: &SharedApp, metrics: Metrics) -> Router {
+    let (routes, document) = operators().split_for_parts();
+    let document = public_api::openapi::finish(document, Audience::Operators);
+    let documents = [("/openapi.json", public), ("/openapi-operator.json", &document)];
+    let routes =
+        routes.merge(public_api::docs::router(&documents)).merge(operator_api::metrics_router(metrics));
+    through_middleware(routes, app, QueryNames::of(&document))
 }
 
 /// Puts routes behind what every request goes through; from the outside in: the answer's id, envelope,
