@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use crate::access_tokens::VerifiedTokens;
 use crate::clock::Clock;
 use crate::config::{IpNetwork, ProxyHeader};
 use crate::db::Database;
@@ -29,6 +30,8 @@ pub struct App {
     pub breached_passwords: Option<BreachedPasswords>,
     /// The parsed keys that are held in memory.
     pub signing_keys: SigningKeys,
+    /// The access tokens whose signatures were found to hold.
+    pub verified_tokens: VerifiedTokens,
     pub options: AppOptions,
     /// Who did how much lately, on this node.
     pub request_limits: RequestLimits,

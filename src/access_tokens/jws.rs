@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, Claims, SigningKey};
+use super::{Algorithm, Claims, SigningKey, VerifiedTokens};
 use crate::secrets::{base64url, from_base64url};
 
 /// The longest token we look at, in bytes (R078).
@@ -46,6 +46,7 @@ impl SigningKey {
 /// A token that is shaped like one of ours, and not yet believed in anything.
 #[derive(Debug)]
 pub struct Unverified<'a> {
+    token: &'a str,
     signed: &'a str,
     signature: Vec<u8>,
     algorithm: Algorithm,
@@ -65,6 +66,7 @@ impl<'a> Unverified<'a> {
         let header: Header = serde_json::from_slice(&from_base64url(header)?).ok()?;
         let claims: Claims = serde_json::from_slice(&from_base64url(claims)?).ok()?;
         Some(Self {
+            token,
             signed,
             signature: from_base64url(signature)?,
             algorithm: header.alg,
@@ -88,9 +90,10 @@ impl<'a> Unverified<'a> {
     /// The claims, once the signature holds under this key and its algorithm. Times, issuer, audience
     /// and the session are the caller's to check.
     #[must_use]
-    pub fn verify(self, key: &SigningKey) -> Option<Claims> {
+    pub fn verify(self, key: &SigningKey, verified: &VerifiedTokens) -> Option<Claims> {
         let fits = key.kid() == self.kid && key.algorithm() == self.algorithm;
-        (fits && key.has_signed(self.signed.as_bytes(), &self.signature)).then_some(self.claims)
+        let has_signed = || key.has_signed(self.signed.as_bytes(), &self.signature);
+        (fits && verified.holds(self.token, has_signed)).then_some(self.claims)
     }
 }
 
@@ -109,7 +112,7 @@ mod tests {
         for signer in &keys {
             let token = signer.sign(TokenType::Jwt, &claims()).unwrap();
             for verifier in &keys {
-                let verified = Unverified::parse(&token).unwrap().verify(verifier);
+                let verified = Unverified::parse(&token).unwrap().verify(verifier, &VerifiedTokens::default());
                 assert_eq!(verified.is_some(), verifier.kid() == signer.kid());
             }
         }
@@ -123,7 +126,7 @@ mod tests {
         for alg in ["none", "None", "HS256", "RS256", "EdDSA", ""] {
             let header = json!({ "alg": alg, "typ": "JWT", "kid": key.kid() }).to_string();
             let forged = format!("{}.{rest}", base64url(header.as_bytes()));
-            let verified = Unverified::parse(&forged).and_then(|token| token.verify(&key));
+            let verified = Unverified::parse(&forged).and_then(|token| token.verify(&key, &VerifiedTokens::default()));
             assert_eq!(verified, None, "{alg}");
         }
     }
@@ -136,7 +139,7 @@ mod tests {
     }
 
     fn accepted(token: &str, key: &SigningKey) -> bool {
-        Unverified::parse(token).and_then(|token| token.verify(key)).is_some()
+        Unverified::parse(token).and_then(|token| token.verify(key, &VerifiedTokens::default())).is_some()
     }
 
     #[test]

@@ -8,10 +8,12 @@
 mod claims;
 mod jws;
 mod keys;
+mod verified;
 
 pub use claims::{CLOCK_SKEW_SECONDS, Claims};
 pub use jws::{MAX_TOKEN_BYTES, TokenType, Unverified};
 pub use keys::{Algorithm, SigningKey};
+pub use verified::VerifiedTokens;
 
 /// What the tests of every part begin with.
 #[cfg(test)]

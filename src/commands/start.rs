@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, ensure};
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 
+use crate::access_tokens::VerifiedTokens;
 use crate::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use crate::clock::Clock;
 use crate::config::{Argon2Implementation, Config};
@@ -134,6 +135,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         passwords: Passwords::start(password_options(config)?)?,
         breached_passwords: breached_passwords(config)?,
         signing_keys: SigningKeys::default(),
+        verified_tokens: VerifiedTokens::default(),
         options: AppOptions {
             public_url: config.public_url()?.as_str().to_owned(),
             proxies: Proxies { trusted: config.trusted_proxies.clone(), header: config.proxy_header },

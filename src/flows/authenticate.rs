@@ -79,7 +79,7 @@ pub(super) async fn verify(app: &App, token: &str) -> Result<Option<Signed>, Err
     let Some(tenant) = TenantId::parse(unverified.claimed_tenant()) else { return Ok(None) };
     let kid = unverified.kid().to_owned();
     let key = app.signing_keys.find(&app.db, &app.master, &tenant, &kid).await?;
-    let claims = key.and_then(|key| unverified.verify(&key));
+    let claims = key.and_then(|key| unverified.verify(&key, &app.verified_tokens));
     Ok(claims.map(|claims| Signed { tenant, claims, kid }))
 }
 

@@ -115,6 +115,7 @@ impl TestApp {
             passwords: Passwords::start(wanted.passwords).unwrap(),
             breached_passwords: wanted.breached_passwords,
             signing_keys: SigningKeys::default(),
+            verified_tokens: VerifiedTokens::default(),
             options: AppOptions {
                 public_url: wanted.public_url.to_owned(),
                 proxies: Proxies {
