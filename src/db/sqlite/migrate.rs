@@ -9,13 +9,14 @@ use super::super::change::DbError;
 use super::super::migrate::{APPLIED, Migration, RECORD, Recorded, VERSIONS_TABLE, for_sqlite, outstanding};
 use super::super::text;
 use super::connection::{Connection, Purpose, explain};
+use super::statistics;
 use crate::clock::Clock;
 
 /// Applies what is outstanding on a connection of its own, however many processes try at once.
 pub(super) fn run(path: &Path, busy: Duration, migrations: &[Migration]) -> Result<(), DbError> {
     let connection = Connection::open(path, Purpose::Write, busy)?;
     while step(&connection.raw, migrations)? {}
-    Ok(())
+    statistics::write(&connection.raw).map_err(|error| explain(&error))
 }
 
 /// Applies the first that is outstanding; whether there was one.

@@ -5,6 +5,7 @@ mod connection;
 pub(super) mod file;
 mod migrate;
 mod readers;
+mod statistics;
 mod writer;
 
 use std::fs::OpenOptions;
