@@ -68,7 +68,7 @@ macro_rules! random_id {
             /// A new id: UUID version 4.
             #[must_use]
             pub fn random() -> Self {
-                Self(Uuid::new_v4().to_string())
+                Self(random_uuid())
             }
         }
     )*};
@@ -178,7 +178,7 @@ pub fn system_tenant() -> TenantId {
 /// A random UUID for what needs no type of its own: a `jti`, a request id.
 #[must_use]
 pub fn random_uuid() -> String {
-    Uuid::new_v4().to_string()
+    uuid::Builder::from_random_bytes(random()).into_uuid().to_string()
 }
 
 /// Whether the text is a UUID in its hyphenated form, in any case.

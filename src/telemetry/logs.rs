@@ -104,6 +104,10 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for OneLine<W> {
 
 impl<W: Write> OneLine<W> {
     fn write_line(&mut self, event: &[u8]) -> io::Result<()> {
+        // Nearly every line is plain ASCII.
+        if event.strip_suffix(b"\n").unwrap_or(event).iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            return self.0.write_all(event);
+        }
         let text = String::from_utf8_lossy(event);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         if text.contains(breaks_a_line) {
