@@ -117,6 +117,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives the memory back to the system, and keeps the right to as much.
+    pub(super) fn forget_memory(&mut self) -> Result<(), Broken> {
+        self.replace_memory()?;
+        match &mut self.memory {
+            Memory::Argon2Rust(_) => self.reserve(),
+            // What it reserves it also writes to.
+            Memory::RustCrypto(_) => Ok(()),
+        }
+    }
+
     /// Computes the tag, of the length of `tag`.
     pub(super) fn tag(&mut self, inputs: Inputs<'_>, tag: &mut [u8]) -> Result<(), Broken> {
         let fits = inputs.cost.memory_kib <= self.own.memory_kib;

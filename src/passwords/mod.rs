@@ -160,8 +160,6 @@ impl Passwords {
         cost.check(floor)?;
         anyhow::ensure!((1..=1024).contains(&threads), "hash threads must be 1 to 1,024, not {threads}");
         anyhow::ensure!(!deadline.is_zero(), "the deadline of a password hash must be more than nothing");
-        self_test::run(implementation, cost)?;
-
         let mut engines = Vec::new();
         for _ in 0..threads {
             let mut engine = Engine::new(implementation, cost)?;
@@ -170,17 +168,12 @@ impl Passwords {
         }
         let mut measured = Duration::ZERO;
         if let Some(engine) = engines.first_mut() {
-            // The first one touches the memory for the first time: the second is the measure.
-            for _ in 0..2 {
-                let started = Instant::now();
-                worker::hash(engine, cost, &peppers, &SecretString::from("measured"))?;
-                measured = started.elapsed();
-            }
+            self_test::run(implementation, cost, engine)?;
+            let started = Instant::now();
+            worker::hash(engine, cost, &peppers, &SecretString::from("measured"))?;
+            measured = started.elapsed();
             // Until somebody logs in, nobody needs it: an idle process stays small.
-            engine
-                .replace_memory()
-                .and_then(|()| engine.reserve())
-                .context("no memory for the hash threads")?;
+            engine.forget_memory().context("no memory for the hash threads")?;
         }
         // It has no memory of its own: no two foreign hashes need the same.
         let foreign_engine = Engine::new(implementation, Cost { memory_kib: 8, passes: 1, lanes: 1 })?;
@@ -316,8 +309,8 @@ async fn submit(ticket: Ticket, work: Work, caller: &Presence) -> Result<Answer,
 pub fn hash_blocking(options: &Options, password: &SecretString) -> anyhow::Result<PasswordHash> {
     options.cost.check(options.floor)?;
     refuse_too_long(password)?;
-    self_test::run(options.implementation, options.cost)?;
     let mut engine = Engine::new(options.implementation, options.cost)?;
+    self_test::run(options.implementation, options.cost, &mut engine)?;
     worker::hash(&mut engine, options.cost, &options.peppers, password)
 }
 

@@ -62,7 +62,9 @@ const CASES: [Case; 3] = [
 /// Refuses to go on when the implementation does not give the published tags, or, for the younger
 /// crate, when the older one gives another tag at the configured cost (its large memory is mapped,
 /// and its code chosen, in ways that small vectors do not reach).
-pub(super) fn run(implementation: Implementation, cost: Cost) -> anyhow::Result<()> {
+///
+/// The younger crate's tag is computed by `engine`, whose memory it touches for the first time.
+pub(super) fn run(implementation: Implementation, cost: Cost, engine: &mut Engine) -> anyhow::Result<()> {
     published(|inputs, tag| Engine::new(implementation, inputs.cost)?.tag(inputs, tag))?;
     if implementation == Implementation::Argon2Rust {
         let inputs = Inputs {
@@ -74,7 +76,7 @@ pub(super) fn run(implementation: Implementation, cost: Cost) -> anyhow::Result<
             data: &[],
         };
         let (mut ours, mut theirs) = ([0; 32], [0; 32]);
-        Engine::new(Implementation::Argon2Rust, cost)?.tag(inputs, &mut ours)?;
+        engine.tag(inputs, &mut ours)?;
         Engine::new(Implementation::RustCrypto, cost)?.tag(inputs, &mut theirs)?;
         anyhow::ensure!(
             ours == theirs,

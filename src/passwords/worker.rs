@@ -20,6 +20,10 @@ use super::{NotHashed, Verdict, foreign, normalise};
 /// The longest that the thread for foreign hashes rests after one of them.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
+/// How much nicer than the rest hash threads are: 10 leaves them a tenth of a core that somebody else wants as well, and all
+/// of one that nobody wants.
+const NICE: i32 = 10;
+
 /// What the hash threads share.
 pub(super) struct Shared {
     pub(super) queue: Arc<Queue>,
@@ -53,7 +57,8 @@ pub(super) fn rest(queue: &Queue, took: Duration) -> Duration {
 }
 
 fn serve(shared: &Shared, queue: &Queue, mut engine: Engine, rest: impl Fn(Duration) -> Duration) {
-    while let Some(job) = queue.next() {
+    give_way();
+    while let Some(job) = queue.next(|| forget_memory(&mut engine)) {
         shared.evaluations.fetch_add(1, Ordering::SeqCst);
         metrics::counter!("vestibule_hash_evaluations_total").increment(1);
         let started = Instant::now();
@@ -73,6 +78,21 @@ fn serve(shared: &Shared, queue: &Queue, mut engine: Engine, rest: impl Fn(Durat
         let rest = rest(took);
         queue.finish(job, took + rest, outcome);
         std::thread::sleep(rest);
+    }
+}
+
+/// After a while without work: what a login burst took is given back.
+fn forget_memory(engine: &mut Engine) {
+    if let Err(error) = engine.forget_memory() {
+        failed(&error);
+    }
+}
+
+/// Lets all other threads go first (nice(2), on Linux of the calling thread alone): hashes fill every core for as long as
+/// anybody logs in, and what answers refreshes and session checks needs one for microseconds only.
+fn give_way() {
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::warn!(%error, "hash threads keep the priority of all others: a login flood slows everything down");
     }
 }
 

@@ -23,6 +23,9 @@ use super::{NotHashed, Overloaded, Verdict};
 /// bounds what the queue's passwords occupy. At a deadline of a second no allowed cost comes near it.
 const MOST_AHEAD_OF_A_THREAD: u32 = 512;
 
+/// A hash thread that has had no job for so long has time for other things.
+const IDLE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) };
+
 /// What is to be hashed.
 pub(super) enum Work {
     Verify { password: SecretString, stored: Option<PasswordHash> },
@@ -132,12 +135,13 @@ impl Queue {
     }
 
     /// Blocks until there is a job whose caller still waits for it, and begins it: from here on it
-    /// always completes. `None` when the queue is closed.
-    pub(super) fn next(&self) -> Option<Job> {
+    /// always completes. `None` when the queue is closed. Calls `idle` once when nothing has come for [`IDLE`].
+    pub(super) fn next(&self, idle: impl FnOnce()) -> Option<Job> {
+        let mut idle = Some(idle);
         let mut state = self.lock();
         while !state.closing {
             let Some(job) = state.take() else {
-                state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = self.wait(state, &mut idle);
                 continue;
             };
             if let Some(reason) = job.is_pointless() {
@@ -152,6 +156,26 @@ impl Queue {
             return Some(job);
         }
         None
+    }
+
+    /// Waits until something may have come; calls `idle`, if it was not called yet, once nothing has for [`IDLE`].
+    fn wait<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        idle: &mut Option<impl FnOnce()>,
+    ) -> MutexGuard<'a, State> {
+        if idle.is_none() {
+            return self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (state, waited) = self.ready.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+        match idle.take_if(|_| waited.timed_out()) {
+            None => state,
+            Some(idle) => {
+                drop(state);
+                idle();
+                self.lock()
+            }
+        }
     }
 
     /// Whether a job waits that is ready to be hashed.

@@ -53,7 +53,7 @@ fn tenant_of(job: &Job) -> String {
 
 /// Begins the next job, ends it without a hash and tells whose it was.
 fn serve(queue: &Queue) -> String {
-    let job = queue.next().expect("a job");
+    let job = queue.next(|| ()).expect("a job");
     let tenant = tenant_of(&job);
     queue.finish(job, HOUR / 10, Err(NotHashed::Failed));
     tenant
@@ -91,7 +91,7 @@ async fn R037_slower_hashes_make_the_queue_shorter() {
     let queue = queue(1);
     for _ in 0..100 {
         let submitted = submit(&queue, "a", work());
-        let job = queue.next().expect("a job");
+        let job = queue.next(|| ()).expect("a job");
         queue.finish(job, Duration::from_millis(200), Err(NotHashed::Failed));
         assert!(submitted.outcome(Instant::now() + HOUR, &Presence::always()).await.is_err());
     }
@@ -151,7 +151,7 @@ fn R037_a_tenants_own_jobs_are_served_in_order() {
     let queue = patient_queue();
     let submitted: Vec<_> = (0..5).map(|_| submit(&queue, "a", work())).collect();
     for one in &submitted {
-        let job = queue.next().expect("a job");
+        let job = queue.next(|| ()).expect("a job");
         assert_eq!(job.id, one.id);
         queue.finish(job, HOUR / 10, Err(NotHashed::Failed));
     }
@@ -180,14 +180,14 @@ fn R037_jobs_beyond_a_threads_own_memory_run_one_at_a_time() {
         submit(&queue, "b", large_work()),
         submit(&queue, "a", work()),
     ];
-    let large = queue.next().expect("a job");
+    let large = queue.next(|| ()).expect("a job");
     assert_eq!(large.id, submitted[0].id);
     // Another thread passes over the large ones of both tenants, and takes what fits.
-    let small = queue.next().expect("a job");
+    let small = queue.next(|| ()).expect("a job");
     assert_eq!(small.id, submitted[3].id);
     assert!(queue.lock().take().is_none());
     queue.finish(large, HOUR / 10, Err(NotHashed::Failed));
-    let large = queue.next().expect("a job");
+    let large = queue.next(|| ()).expect("a job");
     assert!(large.large);
     queue.finish(small, HOUR / 10, Err(NotHashed::Failed));
     assert!(queue.lock().take().is_none());
@@ -229,7 +229,7 @@ async fn R037_a_job_whose_deadline_has_passed_leaves_the_queue() {
     assert_eq!(ticket.submit(work(), caller.clone()).err(), Some(NotHashed::DeadlinePassed));
     let (late, next) = (submit(&queue, "a", work()), submit(&queue, "a", work()));
     queue.lock().tenants.get_mut("a").expect("a tenant").ready[0].ticket.deadline = Instant::now();
-    let job = queue.next().expect("a job");
+    let job = queue.next(|| ()).expect("a job");
     assert_eq!(job.id, next.id);
     assert_eq!(
         late.outcome(Instant::now() + HOUR, &caller).await.expect_err("late"),
@@ -245,7 +245,7 @@ async fn R037_once_begun_a_job_completes_whoever_goes_and_whatever_the_time() {
     let (caller, guard) = present();
     let ticket = queue.ticket("a").expect("a place");
     let waiting = ticket.submit(work(), caller.clone()).expect("submitted");
-    let job = queue.next().expect("a job");
+    let job = queue.next(|| ()).expect("a job");
     drop(guard);
     let mut outcome = std::pin::pin!(waiting.outcome(Instant::now(), &caller));
     assert!((&mut outcome).now_or_never().is_none());
@@ -271,7 +271,7 @@ async fn a_closed_queue_refuses_what_waits_and_what_comes() {
     let queue = patient_queue();
     let caller = Presence::always();
     let running = submit(&queue, "a", work());
-    let job = queue.next().expect("a job");
+    let job = queue.next(|| ()).expect("a job");
     let waiting = submit(&queue, "a", work());
     let ticket = queue.ticket("b").expect("a place");
     queue.close();
@@ -282,7 +282,7 @@ async fn a_closed_queue_refuses_what_waits_and_what_comes() {
     assert_eq!(at_once(waiting), NotHashed::ShuttingDown);
     assert_eq!(ticket.submit(work(), Presence::always()).err(), Some(NotHashed::ShuttingDown));
     assert!(queue.ticket("c").is_err());
-    assert!(queue.next().is_none());
+    assert!(queue.next(|| ()).is_none());
     queue.finish(job, HOUR / 10, Err(NotHashed::Failed));
     assert_eq!(at_once(running), NotHashed::Failed);
     assert_eq!(places(&queue), 0);
@@ -360,4 +360,19 @@ proptest! {
         drop((held, submitted, running));
         prop_assert_eq!(self::places(&queue), 0);
     }
+}
+
+#[tokio::test]
+async fn a_thread_without_work_is_told_once_and_takes_the_job_that_comes_then() {
+    let queue = patient_queue();
+    let waiting = queue.clone();
+    let thread = std::thread::spawn(move || {
+        let mut told = 0;
+        let job = waiting.next(|| told += 1).expect("a job");
+        waiting.finish(job, Duration::ZERO, Err(NotHashed::Failed));
+        told
+    });
+    tokio::time::sleep(IDLE * 5).await;
+    drop(submit(&queue, "a", work()).outcome(Instant::now() + HOUR, &Presence::always()).await);
+    assert_eq!(thread.join().unwrap(), 1);
 }
