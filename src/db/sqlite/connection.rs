@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
@@ -59,6 +60,9 @@ impl Connection {
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.busy_timeout(busy)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan does not depend on what is bound: or a statement would be prepared anew at each binding of what a LIKE
+        // looks for, and with statistics at each of any.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // FULL makes a commit wait for the disk. Checkpoints have a thread of their own, so that no
         // commit has to do one on its way.
         raw.execute_batch(
@@ -175,5 +179,35 @@ pub(super) fn explain(error: &rusqlite::Error) -> DbError {
             | ErrorCode::OperationInterrupted,
         ) => DbError::Unavailable(error.to_string()),
         _ => DbError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound() {
+        let directory = tempfile::tempdir().expect("a folder");
+        let path = directory.path().join("a.db");
+        std::fs::File::create_new(&path).expect("a file");
+        let mut connection = Connection::open(&path, Purpose::Write, Duration::ZERO).expect("opened");
+        let rows = "create table a (b text primary key, c integer); create index a_by_c on a (c) where c > 9; \
+                    insert into a with recursive n(n) as (select 1 union all select n + 1 from n where n < 1000) \
+                    select n, n from n; analyze";
+        connection.raw.execute_batch(rows).expect("a table");
+        for sql in [
+            "select c from a where b like $1",
+            "select c from a where b > $1 and c = 10",
+            "select c from a where c > $1",
+        ] {
+            for value in ["1%", "2%", "%"] {
+                connection.run(&Statement::new(sql).bind(value), usize::MAX).expect("rows");
+            }
+            let prepared = connection.raw.prepare_cached(&text::numbered(sql)).expect("prepared");
+            assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 }
