@@ -94,6 +94,12 @@ impl Connection {
             .entry(text::key(statement.sql))
             .or_insert_with(|| Text { sql: text::numbered(statement.sql), columns: Arc::from([]) });
         let mut prepared = self.raw.prepare_cached(&text.sql)?;
+    /// Runs one of the few statements that begin and end transactions, prepared once. One that fails is reset by it, as
+    /// it would be by being thrown away.
+    pub(super) fn steer(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.raw.prepare_cached(sql)?.raw_execute().map(drop)
+    }
+
         if prepared.parameter_count() != statement.params.len() {
             return Err(Problem::Mistake(format!(
                 "{} parameters where the statement has {}",
