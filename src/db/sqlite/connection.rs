@@ -17,6 +17,11 @@ use super::super::value::{Row, Value};
 /// Prepared statements kept on a connection: more than there are texts.
 const STATEMENTS: usize = 512;
 
+/// What a connection may keep of the database's pages, in KiB. A reader's are stale with each commit, and what it reads
+/// again is in the kernel's memory: more would cost memory and spare no time.
+const READERS_PAGES: u32 = 2_000;
+const WRITERS_PAGES: u32 = 8_000;
+
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
@@ -67,8 +72,10 @@ impl Connection {
         // commit has to do one on its way.
         raw.execute_batch(
             "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off; \
-             pragma temp_store = memory; pragma cache_size = -16000",
+             pragma temp_store = memory",
         )?;
+        let pages = if purpose == Purpose::Write { WRITERS_PAGES } else { READERS_PAGES };
+        raw.execute_batch(&format!("pragma cache_size = -{pages}"))?;
         raw.query_row("pragma wal_autocheckpoint = 0", [], |_| Ok(()))?;
         if purpose == Purpose::Read {
             raw.execute_batch("pragma query_only = on")?;
@@ -87,6 +94,12 @@ impl Connection {
             .map_err(|error| explain(&error))
     }
 
+    /// Runs one of the few statements that begin and end transactions, prepared once. One that fails is reset by it, as
+    /// it would be by being thrown away.
+    pub(super) fn steer(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.raw.prepare_cached(sql)?.raw_execute().map(drop)
+    }
+
     /// Runs a statement to its end and collects its rows, at most `limit` of them.
     pub(super) fn run(&mut self, statement: &Statement, limit: usize) -> Result<Vec<Row>, Problem> {
         let text = self
@@ -94,12 +107,6 @@ impl Connection {
             .entry(text::key(statement.sql))
             .or_insert_with(|| Text { sql: text::numbered(statement.sql), columns: Arc::from([]) });
         let mut prepared = self.raw.prepare_cached(&text.sql)?;
-    /// Runs one of the few statements that begin and end transactions, prepared once. One that fails is reset by it, as
-    /// it would be by being thrown away.
-    pub(super) fn steer(&self, sql: &'static str) -> rusqlite::Result<()> {
-        self.raw.prepare_cached(sql)?.raw_execute().map(drop)
-    }
-
         if prepared.parameter_count() != statement.params.len() {
             return Err(Problem::Mistake(format!(
                 "{} parameters where the statement has {}",
