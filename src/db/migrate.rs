@@ -9,6 +9,7 @@
 //! | `bytea` | `blob` | as it is |
 //! | `/*table*/` | `strict` | nothing |
 //! | `/*busy table*/` | `strict` | room for updates in place, early vacuum |
+//! | `/*on PostgreSQL: … */` | nothing | what it says |
 //!
 //! So every table ends in one of the two marks: `create table users (…) /*table*/;`. A busy table
 //! is one whose rows are updated all day long: sessions, throttles, attempts, tenants' heads.
@@ -36,6 +37,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "directory", sql: include_str!("../../migrations/0002_directory.sql") },
     Migration { version: 3, name: "sessions", sql: include_str!("../../migrations/0003_sessions.sql") },
     Migration { version: 4, name: "defence", sql: include_str!("../../migrations/0004_defence.sql") },
+    Migration { version: 5, name: "vacuum", sql: include_str!("../../migrations/0005_vacuum.sql") },
 ];
 
 const BUSY_TABLE: &str = "with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, \
@@ -159,10 +161,16 @@ pub(super) fn for_postgres(sql: &str) -> String {
     for piece in pieces(sql) {
         text.push_str(match piece {
             Piece::Comment("/*busy table*/") => BUSY_TABLE,
-            Piece::Code(other) | Piece::Quoted(other) | Piece::Comment(other) => other,
+            Piece::Comment(comment) => said_to_postgres(comment).unwrap_or(comment),
+            Piece::Code(other) | Piece::Quoted(other) => other,
         });
     }
     text
+}
+
+/// What a comment holds that only PostgreSQL has words for.
+fn said_to_postgres(comment: &str) -> Option<&str> {
+    comment.strip_prefix("/*on PostgreSQL: ")?.strip_suffix("*/")
 }
 
 /// The words of `code` and what stands between them.
@@ -214,6 +222,13 @@ mod tests {
     fn postgresql_gets_the_text_and_its_settings() {
         let text = for_postgres(TABLE);
         assert!(text.contains("n bigint") && text.contains(") with (fillfactor = 80"));
+    }
+
+    #[test]
+    fn what_is_said_to_postgresql_alone_is_a_comment_to_sqlite() {
+        let sql = "select 1; /*on PostgreSQL: select 2;*/ /* select 3; */";
+        assert_eq!(for_sqlite(sql), sql);
+        assert_eq!(for_postgres(sql), "select 1; select 2; /* select 3; */");
     }
 
     #[test]

@@ -128,14 +128,15 @@ pub fn insert_if_device_is_new(
 }
 
 /// Writes an event for each session of which what follows is true. It is of that session, user and customer where it is
-/// of none itself; its id is theirs but for a number behind it.
+/// of none itself; its id is theirs but for a number behind it: the oldest session's first. (In the order of the ids
+/// alone SQLite would go through all sessions of the user, in which they are found in that order.)
 macro_rules! insert_for_each_session {
     () => {
         concat!(
             insert_into_events!(),
-            "select $1, $2 || '-' || row_number() over (order by s.id), $3, $4, $5, $6, $7, coalesce($8, s.user_id), \
-             coalesce($9, s.customer_id), coalesce($10, s.id), $11, $12, $13, $14, $15, $16, $17, $18, $19 \
-             from sessions s where s.tenant_id = $1 and "
+            "select $1, $2 || '-' || row_number() over (order by s.created_at, s.id), $3, $4, $5, $6, $7, \
+             coalesce($8, s.user_id), coalesce($9, s.customer_id), coalesce($10, s.id), $11, $12, $13, $14, $15, $16, \
+             $17, $18, $19 from sessions s where s.tenant_id = $1 and "
         )
     };
 }

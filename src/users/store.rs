@@ -174,7 +174,8 @@ pub fn note_login(
     Statement::new(concat!(
         "update users set last_login_at = $3 \
          where tenant_id = $1 and id = $2 and password_version = $4 and password_hash is not null \
-         and exists (select 1 from tenants k where k.id = users.tenant_id and k.valid_kids like $5) and ",
+         and exists (select 1 from tenants k where k.id = users.tenant_id \
+                     and replace(k.valid_kids, $5, '') <> k.valid_kids) and ",
         may_log_in!(),
         " returning id"
     ))
@@ -182,8 +183,8 @@ pub fn note_login(
     .bind(user)
     .bind(now)
     .bind(checked_version)
-    // A kid's `_` may stand for another character here, and never makes two keys one.
-    .bind(format!("%\"{signing_kid}\"%"))
+    // As the JSON array has it, with its quotes.
+    .bind(format!("\"{signing_kid}\""))
     .must_change("user")
 }
 

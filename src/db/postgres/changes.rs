@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Error;
 
-use super::super::change::{Applied, Change, DbError, Statement};
+use super::super::change::{Applied, Change, DbError, Demand, Statement};
 use super::super::value::Row;
 use super::super::waited;
 use super::connection::{Connection, Prepared};
@@ -63,7 +63,7 @@ impl Writers {
             Err(_) => return Attempt::Over(Err(DbError::Unavailable("the server does not answer".into()))),
         };
         for (prepared, statement) in prepared.iter().zip(&change.statements) {
-            if let Err(error) = prepared.check(&statement.params) {
+            if let Err(error) = prepared.check(statement) {
                 lease.give_back();
                 return Attempt::Over(Err(error));
             }
@@ -80,9 +80,19 @@ impl Writers {
 async fn prepare(connection: &Connection, statements: &[Statement]) -> Result<Vec<Arc<Prepared>>, Error> {
     let mut prepared = Vec::with_capacity(statements.len());
     for statement in statements {
-        prepared.push(connection.prepare(statement).await?);
+        prepared.push(connection.prepare(statement, demanded_of_server(statement, statements.len())).await?);
     }
     Ok(prepared)
+}
+
+/// How many rows the server is to demand. None of a statement alone that must answer one: an `update`, `insert` or
+/// `delete` answers what it has changed, so one without an answer has changed nothing, and committing that is no harm.
+/// (Nothing else writes by the way: there are no triggers, and SQLite takes no text with more than one of these.)
+fn demanded_of_server(statement: &Statement, statements: usize) -> usize {
+    match statement.demand {
+        Some(Demand { rows: 1, .. }) if statements == 1 => 0,
+        demand => demand.map_or(0, |demand| demand.rows),
+    }
 }
 
 /// The change has not been sent: whatever went wrong, nothing happened.
@@ -111,7 +121,13 @@ async fn run(lease: Lease, prepared: &[Arc<Prepared>], statements: &[Statement])
 /// One statement: it commits itself, or nothing happened.
 async fn run_single(lease: Lease, prepared: &Prepared, statement: &Statement) -> Attempt {
     match lease.connection.run(prepared, &statement.params).await {
-        Ok(rows) => committed(lease, vec![rows]),
+        Ok(rows) => match statement.demand {
+            Some(demand) if rows.len() < demand.rows => {
+                lease.give_back();
+                Attempt::Over(Err(DbError::Refused(demand.what)))
+            }
+            _ => committed(lease, vec![rows]),
+        },
         Err(error) => match meaning(&error) {
             // A last word from the server may have come after its commit.
             Meaning::Lost(text) => Attempt::Over(Err(DbError::UnknownOutcome(text))),

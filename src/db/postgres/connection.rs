@@ -120,9 +120,13 @@ impl Connection {
         Ok(())
     }
 
-    /// The statement as the server knows it; the first time it costs a round trip.
-    pub(super) async fn prepare(&self, statement: &Statement) -> Result<Arc<Prepared>, Error> {
-        let demanded = statement.demand.map_or(0, |demand| demand.rows);
+    /// The statement as the server knows it; the first time it costs a round trip. The server makes it fail where it
+    /// answers fewer rows than `demanded`.
+    pub(super) async fn prepare(
+        &self,
+        statement: &Statement,
+        demanded: usize,
+    ) -> Result<Arc<Prepared>, Error> {
         let key = (text::key(statement.sql), demanded);
         if let Some(known) = self.known().get(&key) {
             return Ok(Arc::clone(known));
@@ -171,9 +175,12 @@ impl Connection {
 }
 
 impl Prepared {
-    /// Refuses parameters that could not be encoded, before anything is sent.
-    pub(super) fn check(&self, params: &[Value]) -> Result<(), DbError> {
-        let expected = self.statement.params();
+    /// Refuses parameters that could not be encoded, and a demand on what answers nothing, before anything is sent.
+    pub(super) fn check(&self, statement: &Statement) -> Result<(), DbError> {
+        let (params, expected) = (&statement.params, self.statement.params());
+        if statement.demand.is_some() && self.columns.is_empty() {
+            return Err(DbError::Failed("a demand on a statement that returns no rows".into()));
+        }
         if expected.len() != params.len() {
             return Err(DbError::Failed(format!(
                 "{} parameters where the statement has {}",

@@ -60,7 +60,7 @@ fn record(migration: &Migration) -> Statement {
 }
 
 async fn read(connection: &Connection, statement: &Statement) -> Result<Vec<super::Row>, DbError> {
-    let prepared = connection.prepare(statement).await.map_err(|error| explain(&error))?;
+    let prepared = connection.prepare(statement, 0).await.map_err(|error| explain(&error))?;
     connection.run(&prepared, &statement.params).await.map_err(|error| explain(&error))
 }
 

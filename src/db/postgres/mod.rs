@@ -171,8 +171,8 @@ async fn list_once(lists: &Pool, statement: &Statement) -> Read {
 
 async fn read(connection: &Connection, statement: &Statement) -> Read {
     let answer = async {
-        let prepared = connection.prepare(statement).await?;
-        Ok(match prepared.check(&statement.params) {
+        let prepared = connection.prepare(statement, 0).await?;
+        Ok(match prepared.check(statement) {
             Ok(()) => Ok(connection.run(&prepared, &statement.params).await?),
             Err(error) => Err(error),
         })

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::ErrorCode;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
@@ -15,6 +16,11 @@ use super::super::value::{Row, Value};
 
 /// Prepared statements kept on a connection: more than there are texts.
 const STATEMENTS: usize = 512;
+
+/// What a connection may keep of the database's pages, in KiB. A reader's are stale with each commit, and what it reads
+/// again is in the kernel's memory: more would cost memory and spare no time.
+const READERS_PAGES: u32 = 2_000;
+const WRITERS_PAGES: u32 = 8_000;
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,12 +65,17 @@ impl Connection {
         let raw = rusqlite::Connection::open_with_flags(path, flags)?;
         raw.busy_timeout(busy)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan does not depend on what is bound: or a statement would be prepared anew at each binding of what a LIKE
+        // looks for, and with statistics at each of any.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // FULL makes a commit wait for the disk. Checkpoints have a thread of their own, so that no
         // commit has to do one on its way.
         raw.execute_batch(
             "pragma synchronous = full; pragma foreign_keys = on; pragma trusted_schema = off; \
-             pragma temp_store = memory; pragma cache_size = -16000",
+             pragma temp_store = memory",
         )?;
+        let pages = if purpose == Purpose::Write { WRITERS_PAGES } else { READERS_PAGES };
+        raw.execute_batch(&format!("pragma cache_size = -{pages}"))?;
         raw.query_row("pragma wal_autocheckpoint = 0", [], |_| Ok(()))?;
         if purpose == Purpose::Read {
             raw.execute_batch("pragma query_only = on")?;
@@ -81,6 +92,12 @@ impl Connection {
         self.raw
             .query_row("select count(*) from sqlite_schema", [], |_| Ok(()))
             .map_err(|error| explain(&error))
+    }
+
+    /// Runs one of the few statements that begin and end transactions, prepared once. One that fails is reset by it, as
+    /// it would be by being thrown away.
+    pub(super) fn steer(&self, sql: &'static str) -> rusqlite::Result<()> {
+        self.raw.prepare_cached(sql)?.raw_execute().map(drop)
     }
 
     /// Runs a statement to its end and collects its rows, at most `limit` of them.
@@ -175,5 +192,35 @@ pub(super) fn explain(error: &rusqlite::Error) -> DbError {
             | ErrorCode::OperationInterrupted,
         ) => DbError::Unavailable(error.to_string()),
         _ => DbError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound() {
+        let directory = tempfile::tempdir().expect("a folder");
+        let path = directory.path().join("a.db");
+        std::fs::File::create_new(&path).expect("a file");
+        let mut connection = Connection::open(&path, Purpose::Write, Duration::ZERO).expect("opened");
+        let rows = "create table a (b text primary key, c integer); create index a_by_c on a (c) where c > 9; \
+                    insert into a with recursive n(n) as (select 1 union all select n + 1 from n where n < 1000) \
+                    select n, n from n; analyze";
+        connection.raw.execute_batch(rows).expect("a table");
+        for sql in [
+            "select c from a where b like $1",
+            "select c from a where b > $1 and c = 10",
+            "select c from a where c > $1",
+        ] {
+            for value in ["1%", "2%", "%"] {
+                connection.run(&Statement::new(sql).bind(value), usize::MAX).expect("rows");
+            }
+            let prepared = connection.raw.prepare_cached(&text::numbered(sql)).expect("prepared");
+            assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Writer {
     /// Runs `first` and every change that waits, commits them, and answers them. A job of another
     /// kind that was met ends the batch and is handed back.
     fn commit_together(&mut self, first: Waiting) -> Option<Job> {
-        if let Err(error) = self.connection.raw.execute_batch("begin immediate") {
+        if let Err(error) = self.connection.steer("begin immediate") {
             return self.refuse_late(first, &error);
         }
         let started = Instant::now();
@@ -158,7 +158,7 @@ impl Writer {
 
     fn commit(&mut self, ran: Vec<Ran>) {
         (self.before)("commit");
-        match self.connection.raw.execute_batch("commit") {
+        match self.connection.steer("commit") {
             Ok(()) => {
                 histogram!("vestibule_db_batch_size").record(u32::try_from(ran.len()).unwrap_or(u32::MAX));
                 for Ran { result, answer, _permit } in ran {
@@ -217,12 +217,15 @@ impl Writer {
     /// Runs one change inside the open transaction; if it fails nothing of it stays.
     fn run_one(&mut self, change: &Change) -> Result<Applied, DbError> {
         self.written += weight(change);
-        self.connection.raw.execute_batch("savepoint one").map_err(|error| explain(&error))?;
+        self.connection.steer("savepoint one").map_err(|error| explain(&error))?;
         // It is undone like a failure, so what the unwinding left behind in the savepoint is nobody's.
         let result = catch_unwind(AssertUnwindSafe(|| self.run_statements(change)))
             .unwrap_or_else(|_| Err(DbError::Failed("the writer panicked".into())));
-        let end = if result.is_ok() { "release one" } else { "rollback to one; release one" };
-        if let Err(error) = self.connection.raw.execute_batch(end) {
+        let ended = match &result {
+            Ok(_) => self.connection.steer("release one"),
+            Err(_) => self.connection.raw.execute_batch("rollback to one; release one"),
+        };
+        if let Err(error) = ended {
             // The change can neither stay nor go alone: all of the transaction goes, and the
             // caller of this function sees that it is gone.
             let _ = self.connection.raw.execute_batch("rollback");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::access_tokens::SigningKey;
+use crate::access_tokens::{Claims, SigningKey};
 use crate::app::SharedApp;
 use crate::clock::Timestamp;
 use crate::db::Change;
@@ -39,6 +39,14 @@ pub(super) struct Attempt {
     pub(super) id: AttemptId,
     /// The instant at which the truth was read; the session begins with it.
     pub(super) now: Timestamp,
+}
+
+/// What a success makes.
+struct Opened {
+    access_token: String,
+    refresh_token: String,
+    claims: Claims,
+    session: NewSession,
 }
 
 impl Attempt {
@@ -90,23 +98,26 @@ impl Attempt {
 
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
         let user = match self.admitted(verdict) {
-            Ok(user) => user.clone(),
+            Ok(user) => user,
             Err(reason) => return Err(self.attempt().fail(reason).await),
         };
-        let logged_in = self.succeed(user).await?;
+        let Opened { access_token, refresh_token, claims, session } = self.succeed(user).await?;
+        let Self { app, request: Login { client, password, .. }, found, .. } = self;
+        let Found { tenant, user: Some(user), .. } = found else { unreachable!("nobody else is admitted") };
+        let logged_in = LoggedIn { access_token, refresh_token, claims, tenant, user, session, client };
         if verdict.needs_rehash {
-            rehash::later(&self.app, &logged_in, self.request.password);
+            rehash::later(&app, &logged_in, password);
         }
         Ok(logged_in)
     }
 
-    async fn succeed(&self, user: User) -> Result<LoggedIn, Error> {
+    async fn succeed(&self, user: &User) -> Result<Opened, Error> {
         let Self { app, request, found, key, now, .. } = self;
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         // One for the row and the token: another may become current meanwhile.
         let master = app.master.current();
-        let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &master, *now);
+        let session = NewSession::open(tenant, user, tenant_key, key.kid(), &master, *now);
         let of_session = OfSession {
             id: &session.id,
             tenant_key: session.tenant_key_id.as_ref(),
@@ -114,7 +125,7 @@ impl Attempt {
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
         };
-        let claims = access_claims(app, tenant, &user, of_session, *now);
+        let claims = access_claims(app, tenant, user, of_session, *now);
         let access_token = match key.sign(tenant.settings.token_type, &claims) {
             Ok(token) => token,
             // The password was right and the fault is ours: it must not count.
@@ -130,16 +141,8 @@ impl Attempt {
             salt: &session.salt,
         };
         let refresh_token = refresh_tokens::compute(&master, &binding, 1);
-        self.attempt().succeed(self.success(&user, &session), Some(key.kid())).await?;
-        Ok(LoggedIn {
-            access_token,
-            refresh_token,
-            claims,
-            tenant: tenant.clone(),
-            user,
-            session,
-            client: request.client.clone(),
-        })
+        self.attempt().succeed(self.success(user, &session), Some(key.kid())).await?;
+        Ok(Opened { access_token, refresh_token, claims, session })
     }
 
     /// Everything that becomes true with a success: user → session → throttle → attempt.

@@ -192,15 +192,22 @@ pub(in super::super) fn ends_now(
     None
 }
 
-/// The session with the limits that the tenant's settings have now, where they are earlier than its row's: a refresh
-/// may shorten them and never lets the absolute one grow (R061).
-pub(in super::super) fn held_to_settings(session: &Session, tenant: &Tenant) -> Session {
+/// When a session ends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Limits {
+    pub idle_expires_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// The limits that the tenant's settings have now, where they are earlier than the row's: a refresh may shorten them and
+/// never lets the absolute one grow (R061).
+pub(in super::super) fn held_to_settings(session: &Session, tenant: &Tenant) -> Limits {
     let Lifetimes { idle_seconds, absolute_seconds, .. } = tenant.settings.lifetimes();
     let last_active_at = session.refreshed_at.unwrap_or(session.created_at);
     let expires_at = session.expires_at.min(session.created_at.plus_seconds(absolute_seconds));
     let idle_expires_at =
         session.idle_expires_at.min(last_active_at.plus_seconds(idle_seconds)).min(expires_at);
-    Session { idle_expires_at, expires_at, ..session.clone() }
+    Limits { idle_expires_at, expires_at }
 }
 
 /// Whether the latest refresh may still be asked for again. Without a grace never, not even at the same instant.

@@ -33,7 +33,7 @@ use super::other_tenants::refuse_other_tenant;
 use super::request_limits::{KeyGuess, take, take_tenants};
 use super::shown_key::ShownKey;
 use super::signing_key::signing_key;
-use decide::{Decision, decide};
+use decide::{Decision, Limits, decide};
 pub(super) use decide::{OpeningKey, ends_now, held_to_settings, in_grace};
 use read::Found;
 use write::Written;
@@ -109,7 +109,7 @@ async fn run_unlimited(
     let mut is_counted = false;
     for _ in 0..TRIES {
         let now = app.clock.now();
-        let found = read::find(app, request, &token).await?.ok_or(Error::RefreshToken)?;
+        let mut found = read::find(app, request, &token).await?.ok_or(Error::RefreshToken)?;
         if !is_counted {
             take(app, REFRESH, (&found.tenant.id, &found.session.id))?;
             take_tenants(app, &found.tenant)?;
@@ -130,15 +130,16 @@ async fn run_unlimited(
             Decision::End(end) => write::ended(app, request, &found, &end).await?,
             Decision::Replay => write::replayed(app, request, &token, &found, now).await?,
             Decision::Repeat => {
-                let session = held_to_settings(&found.session, &found.tenant);
-                return answer(app, found, session, now).await;
+                let Limits { idle_expires_at, expires_at } = held_to_settings(&found.session, &found.tenant);
+                found.session = Session { idle_expires_at, expires_at, ..found.session };
+                return Ok(tokens(app, &found, now).await?.answering(found));
             }
             Decision::Advance => {
-                let session = write::advanced(&found, request, now);
+                found.session = write::advanced(found.session, &found.tenant, request, now);
                 // Whatever is wrong with its key is our fault: then nothing has happened.
-                let refreshed = answer(app, found.clone(), session, now).await?;
-                if write::advance(app, request, &found, &refreshed.session, now).await? {
-                    return Ok(refreshed);
+                let tokens = tokens(app, &found, now).await?;
+                if write::advance(app, request, &found, now).await? {
+                    return Ok(tokens.answering(found));
                 }
                 Written::TooLate
             }
@@ -172,10 +173,17 @@ fn hold_to_guesses(
     decided
 }
 
-/// The tokens of the session's generation as it is given, with everything their answer tells.
-async fn answer(app: &App, found: Found, session: Session, now: Timestamp) -> Result<Refreshed, Error> {
-    let Found { tenant, user, master_key_id, previous_login_at, salt, .. } = found;
-    let key = signing_key(app, &tenant, now).await?;
+/// What a refresh gives.
+struct Tokens {
+    access_token: String,
+    refresh_token: String,
+    claims: Claims,
+}
+
+/// The tokens of the session's generation, as it is now.
+async fn tokens(app: &App, found: &Found, now: Timestamp) -> Result<Tokens, Error> {
+    let Found { tenant, user, session, master_key_id, salt, .. } = found;
+    let key = signing_key(app, tenant, now).await?;
     let of_session = OfSession {
         id: &session.id,
         tenant_key: session.tenant_key_id.as_ref(),
@@ -183,14 +191,23 @@ async fn answer(app: &App, found: Found, session: Session, now: Timestamp) -> Re
         idle_expires_at: session.idle_expires_at,
         expires_at: session.expires_at,
     };
-    let claims = access_claims(app, &tenant, &user, of_session, now);
+    let claims = access_claims(app, tenant, user, of_session, now);
     let access_token = key.sign(tenant.settings.token_type, &claims)?;
-    let binding = read::binding(&tenant, &session, &salt);
     // The key that its login took: another one that is current now signs nobody out.
-    let master = app.master.find(&master_key_id).ok_or(Error::RefreshToken)?;
-    let refresh_token = refresh_tokens::compute(&master, &binding, generation(&session));
-    let user = User { last_login_at: previous_login_at, ..user };
-    Ok(Refreshed { access_token, refresh_token, claims, tenant, user, session })
+    let master = app.master.find(master_key_id).ok_or(Error::RefreshToken)?;
+    let binding = read::binding(tenant, session, salt);
+    let refresh_token = refresh_tokens::compute(&master, &binding, generation(session));
+    Ok(Tokens { access_token, refresh_token, claims })
+}
+
+impl Tokens {
+    /// The answer, with everything else that it tells.
+    fn answering(self, found: Found) -> Refreshed {
+        let Self { access_token, refresh_token, claims } = self;
+        let Found { tenant, user, session, previous_login_at, .. } = found;
+        let user = User { last_login_at: previous_login_at, ..user };
+        Refreshed { access_token, refresh_token, claims, tenant, user, session }
+    }
 }
 
 /// Which refresh token is the session's current one; the row counts from 1.

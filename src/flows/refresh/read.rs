@@ -21,11 +21,11 @@ use super::Refresh;
 use super::decide::OpeningKey;
 
 /// The session that a token holds for, and what stands around it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) tenant: Tenant,
     pub(super) user: User,
-    /// As its row has it.
+    /// As its row has it; from the decision on as the refresh leaves it.
     pub(super) session: Session,
     pub(super) salt: Vec<u8>,
     /// The master key of its refresh tokens.

@@ -12,7 +12,7 @@ use crate::ids::ChangeId;
 use crate::refresh_tokens::RefreshToken;
 use crate::sessions::store::Refreshing;
 use crate::sessions::{self, EndReason, Session};
-use crate::tenants::Lifetimes;
+use crate::tenants::{Lifetimes, Tenant};
 
 use super::decide::{End, Refusal, held_to_settings};
 use super::read::Found;
@@ -101,45 +101,39 @@ pub(super) async fn replayed(
 }
 
 /// The session as a refresh now leaves it.
-pub(super) fn advanced(found: &Found, request: &Refresh, now: Timestamp) -> Session {
-    let Found { tenant, session, .. } = found;
+pub(super) fn advanced(session: Session, tenant: &Tenant, request: &Refresh, now: Timestamp) -> Session {
     let Lifetimes { idle_seconds, .. } = tenant.settings.lifetimes();
-    let expires_at = held_to_settings(session, tenant).expires_at;
+    let expires_at = held_to_settings(&session, tenant).expires_at;
     let ip = request.client.address.ip.to_string();
     Session {
         generation: session.generation + 1,
         refreshed_at: Some(now),
         idle_expires_at: now.plus_seconds(idle_seconds).min(expires_at),
         expires_at,
-        last_client_ip: Some(ip).filter(|ip| *ip != session.client_ip).or(session.last_client_ip.clone()),
-        ..session.clone()
+        last_client_ip: if ip == session.client_ip { session.last_client_ip } else { Some(ip) },
+        ..session
     }
 }
 
-/// Moves the session on to what [`advanced`] made of it. Whether it happened: not if what was read no longer holds.
+/// Moves the row on to what [`advanced`] made of the session. Whether it happened: not if what was read no longer holds.
 pub(super) async fn advance(
     app: &App,
     request: &Refresh,
     found: &Found,
-    session: &Session,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let tenant = &found.tenant.id;
-    let added = networks::with_new(&found.networks, &session.client_ip, request.client.address.ip);
+    let Found { tenant, session, networks, .. } = found;
+    let added = networks::with_new(networks, &session.client_ip, request.client.address.ip);
     let told = added.as_ref().map(|_| {
         // The login's own is not among them.
-        let details = json!({ "known": found.networks.len() + 1 });
+        let details = json!({ "known": networks.len() + 1 });
         let name = EventName::SessionNetworkChanged;
         let event = Event { details, ..event(name, Actor::of(&found.user), request, found) };
-        events::store::insert(tenant, &event, now)
+        events::store::insert(&tenant.id, &event, now)
     });
-    let refreshing = Refreshing {
-        session,
-        networks: &json!(added.as_ref().unwrap_or(&found.networks)).to_string(),
-        change: &ChangeId::random(),
-        now,
-    };
-    let change = Change::new().with(sessions::store::refresh(tenant, &refreshing)).with_all(told);
+    let networks = serde_json::to_string(added.as_ref().unwrap_or(networks)).expect("a list of texts");
+    let refreshing = Refreshing { session, networks: &networks, change: &ChangeId::random(), now };
+    let change = Change::new().with(sessions::store::refresh(&tenant.id, &refreshing)).with_all(told);
     match app.db.apply(change).await {
         Ok(_) => Ok(true),
         Err(DbError::Refused("session")) => Ok(false),

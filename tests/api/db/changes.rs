@@ -98,6 +98,19 @@ async fn a_refused_statement_undoes_the_whole_change_and_is_named() {
 }
 
 #[tokio::test]
+async fn a_demand_on_a_statement_that_answers_nothing_changes_nothing() {
+    let database = things().await;
+    database.apply(add("a", 1)).await.unwrap();
+    for alone in [true, false] {
+        let silent = Statement::new("update things set n = 5 where id = $1").bind("a").must_change("a thing");
+        let before = if alone { Change::new() } else { Change::new().with(add("b", 1)) };
+        database.apply(before.with(silent)).await.unwrap_err();
+        let n = "select cast(sum(n) as bigint) as n from things";
+        assert_eq!(number(&database, Statement::new(n)).await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_statement_that_must_write_several_rows_writes_all_of_them_or_the_change_is_undone() {
     let database = things().await;
     let two = |first: &str, second: &str| {

@@ -1,6 +1,8 @@
 //! A page costs what it costs, however many sessions there are: each search reads by the index that fits.
 
-use vestibule::ids::{CustomerId, SessionId, UserId};
+use vestibule::events::store::insert_for_ended_sessions;
+use vestibule::events::{Actor, Event, EventName};
+use vestibule::ids::{ChangeId, CustomerId, SessionId, UserId};
 use vestibule::sessions::search::{SessionFilter, SessionState, store};
 use vestibule::tenants::Family;
 
@@ -93,4 +95,17 @@ async fn reads_by_what_fits(app: &TestApp, acme: &TestTenant) {
             assert!(!scans.iter().any(|scan| plan.contains(scan)), "{what} by {:?}: {plan}", filter.names());
         }
     }
+}
+
+#[tokio::test]
+async fn the_events_of_what_a_login_ended_are_found_without_going_through_all_sessions_of_the_user() {
+    let (app, acme) = start().await;
+    app.open(&acme, Family::Individual).await;
+    fill(&app, &acme, 20_000).await;
+    let person = acme.person(Family::Individual);
+    let event = Event::new(EventName::SessionExpired, Actor::System);
+    let (change, now) = (ChangeId::random(), app.clock.now());
+    let statement = insert_for_ended_sessions(&acme.id, &event, &person.id, &change, now);
+    let plan = app.database.plan(statement).await.unwrap();
+    assert!(plan.contains("sessions_ended_by_user"), "{plan}");
 }
