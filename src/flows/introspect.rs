@@ -43,11 +43,11 @@ pub async fn introspect(app: &App, tenant: &TenantId, token: &str) -> Result<Opt
     if found.session.ending(&found.tenant, &found.user, now).is_some() {
         return Ok(None);
     }
-    let kind = match &found.token {
+    let kind = match found.token {
         ShownToken::Access { claims, agrees } => {
-            (*agrees && claims.in_time(now)).then(|| ActiveKind::Access(claims.clone()))
+            (agrees && claims.in_time(now)).then_some(ActiveKind::Access(claims))
         }
-        ShownToken::Refresh { generation } => refresh_token(&found, *generation, now),
+        ShownToken::Refresh { generation } => refresh_token(&found, generation, now),
     };
     let TokenSession { tenant, user, username, session, .. } = found;
     Ok(kind.map(|kind| ActiveToken { tenant, user, username, session, kind }))
