@@ -15,14 +15,13 @@ pub(super) struct PasswordOwner {
     pub(super) user: User,
     /// Which of the row's changes was read.
     pub(super) revision: i64,
-    tenant_name: String,
     username: Option<String>,
 }
 
-/// The columns [`PasswordOwner::from_row`] reads beside the user's, of `users u` and `tenants t`.
+/// The columns [`PasswordOwner::from_row`] reads beside the user's, of `users u`.
 macro_rules! owner_columns {
     () => {
-        "t.name as tenant_name, u.revision as owner_revision, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
+        "u.revision as owner_revision, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
          and o.user_id = u.id and o.kind = 'username') as owner_username"
     };
 }
@@ -32,16 +31,15 @@ impl PasswordOwner {
     /// `None` where the join found nobody.
     pub(super) fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
         let Some(user) = User::from_row(row)? else { return Ok(None) };
-        let (tenant_name, username) = (row.text("tenant_name")?, row.maybe_text("owner_username")?);
-        let revision = row.int("owner_revision")?;
-        Ok(Some(Self { user, revision, tenant_name, username }))
+        let (revision, username) = (row.int("owner_revision")?, row.maybe_text("owner_username")?);
+        Ok(Some(Self { user, revision, username }))
     }
 
     /// What anybody knows of them.
     pub(super) fn known<'a>(&'a self, tenant: &'a Tenant) -> KnownWords<'a> {
         KnownWords {
             tenant_slug: &tenant.slug,
-            tenant_name: &self.tenant_name,
+            tenant_name: &tenant.name,
             username: self.username.as_deref(),
             email: self.user.email.as_deref(),
             first_name: self.user.first_name.as_deref(),
@@ -66,7 +64,7 @@ macro_rules! reading {
             ", ",
             owner_columns!(),
             " from users u join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
-             join tenants t on t.id = u.tenant_id where u.tenant_id = $1 and u.erased_at is null and ",
+             where u.tenant_id = $1 and u.erased_at is null and ",
             $which
         )
     };
