@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::{AsyncMessage, Client, Error, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Column, Error, SimpleQueryMessage};
 
 use super::super::change::{DbError, Statement};
 use super::super::text::{self, TextKey};
@@ -133,7 +133,7 @@ impl Connection {
             self.client.prepare(statement.sql).await?
         };
         let shown = prepared.columns().len() - usize::from(demanded > 0);
-        let columns = columns(prepared.columns()[..shown].iter().map(|column| column.name()));
+        let columns = columns(prepared.columns()[..shown].iter().map(Column::name));
         let prepared = Arc::new(Prepared { statement: prepared, columns });
         self.known().insert(key, Arc::clone(&prepared));
         Ok(prepared)
