@@ -112,7 +112,8 @@ mod tests {
         for signer in &keys {
             let token = signer.sign(TokenType::Jwt, &claims()).unwrap();
             for verifier in &keys {
-                let verified = Unverified::parse(&token).unwrap().verify(verifier, &VerifiedTokens::default());
+                let verified =
+                    Unverified::parse(&token).unwrap().verify(verifier, &VerifiedTokens::default());
                 assert_eq!(verified.is_some(), verifier.kid() == signer.kid());
             }
         }
@@ -126,7 +127,8 @@ mod tests {
         for alg in ["none", "None", "HS256", "RS256", "EdDSA", ""] {
             let header = json!({ "alg": alg, "typ": "JWT", "kid": key.kid() }).to_string();
             let forged = format!("{}.{rest}", base64url(header.as_bytes()));
-            let verified = Unverified::parse(&forged).and_then(|token| token.verify(&key, &VerifiedTokens::default()));
+            let verified =
+                Unverified::parse(&forged).and_then(|token| token.verify(&key, &VerifiedTokens::default()));
             assert_eq!(verified, None, "{alg}");
         }
     }

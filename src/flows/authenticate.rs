@@ -1,6 +1,8 @@
 //! Whose access token is this, and what of its session is true right now?
 
-use crate::access_tokens::{Claims, Unverified};
+use std::sync::Arc;
+
+use crate::access_tokens::{Claims, SigningKey, Unverified};
 use crate::app::App;
 use crate::client::{Client, WebOrigin};
 use crate::clock::Timestamp;
@@ -70,25 +72,25 @@ pub async fn authenticate(
 pub(super) struct Signed {
     pub tenant: TenantId,
     pub claims: Claims,
-    kid: String,
+    key: Arc<SigningKey>,
 }
 
 /// Verifies a token's signature; `None` for what no key of the tenant that it names has signed.
 pub(super) async fn verify(app: &App, token: &str) -> Result<Option<Signed>, Error> {
     let Some(unverified) = Unverified::parse(token) else { return Ok(None) };
     let Some(tenant) = TenantId::parse(unverified.claimed_tenant()) else { return Ok(None) };
-    let kid = unverified.kid().to_owned();
-    let key = app.signing_keys.find(&app.db, &app.master, &tenant, &kid).await?;
-    let claims = key.and_then(|key| unverified.verify(&key, &app.verified_tokens));
-    Ok(claims.map(|claims| Signed { tenant, claims, kid }))
+    let key = app.signing_keys.find(&app.db, &app.master, &tenant, unverified.kid()).await?;
+    let Some(key) = key else { return Ok(None) };
+    Ok(unverified.verify(&key, &app.verified_tokens).map(|claims| Signed { tenant, claims, key }))
 }
 
 impl Signed {
     /// Whether the tenant's row lists the key still; one that it does not list is dropped from memory.
     pub fn counts(&self, app: &App, tenant: &Tenant) -> bool {
-        let counts = tenant.valid_kids.contains(&self.kid);
+        let kid = self.key.kid();
+        let counts = tenant.valid_kids.iter().any(|valid| valid == kid);
         if !counts {
-            app.signing_keys.forget(&self.tenant, &self.kid);
+            app.signing_keys.forget(&self.tenant, kid);
         }
         counts
     }
@@ -118,11 +120,11 @@ async fn read(
     let Some(session) = SessionId::parse(&claims.sid) else { return Ok(None) };
     let statement = Statement::new(concat!(
         "select ",
-        session_columns!(),
-        ", ",
         tenant_columns!(),
         ", ",
         user_columns!(),
+        ", ",
+        session_columns!(),
         ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $3) as origin_listed \
          from sessions s join tenants t on t.id = s.tenant_id \
          join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \

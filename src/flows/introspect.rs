@@ -5,7 +5,6 @@ use crate::access_tokens::Claims;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::ids::TenantId;
 use crate::sessions::Session;
 use crate::tenants::Tenant;
 use crate::users::User;
@@ -37,17 +36,17 @@ pub enum ActiveKind {
 }
 
 /// The token, if it is one of the tenant's and good at this moment; `None` whatever else it is (R099, R100).
-pub async fn introspect(app: &App, tenant: &TenantId, token: &str) -> Result<Option<ActiveToken>, Error> {
+pub async fn introspect(app: &App, tenant: Tenant, token: &str) -> Result<Option<ActiveToken>, Error> {
     let now = app.clock.now();
     let Some(found) = find_by_token(app, tenant, token).await? else { return Ok(None) };
     if found.session.ending(&found.tenant, &found.user, now).is_some() {
         return Ok(None);
     }
-    let kind = match &found.token {
+    let kind = match found.token {
         ShownToken::Access { claims, agrees } => {
-            (*agrees && claims.in_time(now)).then(|| ActiveKind::Access(claims.clone()))
+            (agrees && claims.in_time(now)).then_some(ActiveKind::Access(claims))
         }
-        ShownToken::Refresh { generation } => refresh_token(&found, *generation, now),
+        ShownToken::Refresh { generation } => refresh_token(&found, generation, now),
     };
     let TokenSession { tenant, user, username, session, .. } = found;
     Ok(kind.map(|kind| ActiveToken { tenant, user, username, session, kind }))

@@ -18,7 +18,6 @@ use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
 use crate::throttles;
 use crate::users;
-use crate::users::store::user_columns;
 
 use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_breached, check_rules, hash_new};
@@ -46,7 +45,7 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
     let RedeemReset { tenant, secret, new, client } = request;
     let digest = secret_digest(&secret);
     let found = find(app, &tenant, &digest, &client).await?.ok_or(Error::Tenant(TenantProblem::Unknown))?;
-    let Found { tenant, tenant_name, owner, expires_at, origin_listed } = &found;
+    let Found { tenant, owner, expires_at, origin_listed } = &found;
     if !tenant.active {
         return Err(Error::Tenant(TenantProblem::Inactive));
     }
@@ -59,7 +58,8 @@ pub async fn redeem_reset(app: &App, request: RedeemReset) -> Result<Redeemed, E
     let owner = owner.as_ref().filter(|owner| is_good && owner.user.may_log_in());
     // The rules come first and cost the same whatever the secret is. A file is read, and a password hashed, only
     // for whoever has one.
-    let of_nobody = KnownWords { tenant_slug: &tenant.slug, tenant_name, ..KnownWords::default() };
+    let of_nobody =
+        KnownWords { tenant_slug: &tenant.slug, tenant_name: &tenant.name, ..KnownWords::default() };
     let known = owner.map_or(of_nobody, |owner| owner.known(tenant));
     let least = tenant.settings.password_min_length;
     check_rules("newPassword", &new, least, &known)?;
@@ -101,7 +101,6 @@ fn not_good() -> Error {
 
 struct Found {
     tenant: Tenant,
-    tenant_name: String,
     /// Whose secret it is.
     owner: Option<PasswordOwner>,
     /// `None` when it is used.
@@ -114,8 +113,6 @@ macro_rules! reading {
         concat!(
             "select ",
             tenant_columns!(),
-            ", ",
-            user_columns!(),
             ", ",
             owner_columns!(),
             ", case when r.used_at is null then r.expires_at end as reset_expires_at, \
@@ -148,7 +145,6 @@ async fn find(
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(Found {
         tenant: Tenant::from_row(row)?,
-        tenant_name: row.text("tenant_name")?,
         owner: PasswordOwner::from_row(row)?,
         expires_at: row.maybe_instant("reset_expires_at")?,
         origin_listed: row.bool("origin_listed")?,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
+use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 use serde_json::Value;
 
@@ -149,7 +150,21 @@ impl ListedSigningKey {
 
 /// The keys in memory.
 pub struct SigningKeys {
-    held: Cache<(TenantId, String), Arc<SigningKey>>,
+    held: Cache<KeyName, Arc<SigningKey>>,
+}
+
+/// By which a key is held: tenant and kid.
+#[derive(PartialEq, Eq, Hash)]
+struct KeyName(TenantId, String);
+
+/// The same, to look one up by. It hashes as [`KeyName`] does: both derive it from the same texts.
+#[derive(Hash)]
+struct KeyNameRef<'a>(&'a TenantId, &'a str);
+
+impl Equivalent<KeyName> for KeyNameRef<'_> {
+    fn equivalent(&self, name: &KeyName) -> bool {
+        (self.0, self.1) == (&name.0, name.1.as_str())
+    }
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -174,8 +189,7 @@ impl SigningKeys {
         tenant: &TenantId,
         kid: &str,
     ) -> Result<Option<Arc<SigningKey>>, Error> {
-        let name = (tenant.clone(), kid.to_owned());
-        if let Some(key) = self.held.get(&name) {
+        if let Some(key) = self.held.get(&KeyNameRef(tenant, kid)) {
             return Ok(Some(key));
         }
         let rows = db.fetch(store::find(tenant, kid)).await?;
@@ -185,13 +199,13 @@ impl SigningKeys {
             Algorithm::parse(&algorithm).with_context(|| format!("unknown algorithm {algorithm}"))?;
         let pkcs8 = master.open(&place(tenant, kid), &row.text("private_key")?)?;
         let key = Arc::new(SigningKey::from_pkcs8(algorithm, &pkcs8)?);
-        self.held.insert(name, Arc::clone(&key));
+        self.held.insert(KeyName(tenant.clone(), kid.to_owned()), Arc::clone(&key));
         Ok(Some(key))
     }
 
     /// Lets go of a key that counts no more.
     pub fn forget(&self, tenant: &TenantId, kid: &str) {
-        self.held.remove(&(tenant.clone(), kid.to_owned()));
+        self.held.remove(&KeyNameRef(tenant, kid));
     }
 }
 

@@ -11,8 +11,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, ToSql};
 
 use super::super::change::{DbError, Statement};
-use super::super::text::{self, TextKey};
-use super::super::value::{Row, Value};
+use super::super::text::{self, Piece, TextKey};
+use super::super::value::{Row, Value, columns};
 
 /// Prepared statements kept on a connection: more than there are texts.
 const STATEMENTS: usize = 512;
@@ -39,7 +39,28 @@ pub(super) struct Connection {
 #[derive(Debug)]
 struct Text {
     sql: String,
+    /// Of its answer; none before its first row.
     columns: Arc<[Box<str>]>,
+    /// Whether it may answer other columns after a migration: with `select *` and `returning *` alone.
+    is_open: bool,
+}
+
+impl Text {
+    fn new(sql: &str) -> Self {
+        let is_open =
+            text::pieces(sql).iter().any(|piece| matches!(piece, Piece::Code(code) if code.contains('*')));
+        Self { sql: text::numbered(sql), columns: Arc::from([]), is_open }
+    }
+
+    /// Looks at what the columns are called, where that is not known.
+    fn see(&mut self, row: &rusqlite::Row<'_>) {
+        let answer = row.as_ref();
+        let known = self.columns.len() == answer.column_count()
+            && (!self.is_open || answer.column_names().eq(self.columns.iter().map(|name| &**name)));
+        if !known {
+            self.columns = columns(answer.column_names());
+        }
+    }
 }
 
 /// Why a statement did not run.
@@ -102,10 +123,7 @@ impl Connection {
 
     /// Runs a statement to its end and collects its rows, at most `limit` of them.
     pub(super) fn run(&mut self, statement: &Statement, limit: usize) -> Result<Vec<Row>, Problem> {
-        let text = self
-            .texts
-            .entry(text::key(statement.sql))
-            .or_insert_with(|| Text { sql: text::numbered(statement.sql), columns: Arc::from([]) });
+        let text = self.texts.entry(text::key(statement.sql)).or_insert_with(|| Text::new(statement.sql));
         let mut prepared = self.raw.prepare_cached(&text.sql)?;
         if prepared.parameter_count() != statement.params.len() {
             return Err(Problem::Mistake(format!(
@@ -120,10 +138,10 @@ impl Connection {
         let mut found = Vec::new();
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next()? {
-            // Known only now: a migration may have changed what `returning *` means, and SQLite
-            // notices when it takes the first step.
-            if found.is_empty() && !row.as_ref().column_names().eq(text.columns.iter().map(|name| &**name)) {
-                text.columns = row.as_ref().column_names().map(Box::from).collect();
+            // Only now: a migration may have changed what `returning *` means, and SQLite notices when it takes the
+            // first step.
+            if found.is_empty() {
+                text.see(row);
             }
             if found.len() == limit {
                 return Err(Problem::Mistake(format!("more than {limit} rows")));

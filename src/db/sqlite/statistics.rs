@@ -131,7 +131,8 @@ mod tests {
         let of = |index| &first.iter().find(|(_, found, _)| found == index).unwrap().2;
         assert_eq!(of("sessions_by_user"), "1000000 10 10 10");
         assert_eq!(of("sqlite_autoindex_users_1"), "1000000 100000 1");
-        let version = |raw: &Raw| raw.query_row("pragma schema_version", [], |row| row.get::<_, i64>(0)).unwrap();
+        let version =
+            |raw: &Raw| raw.query_row("pragma schema_version", [], |row| row.get::<_, i64>(0)).unwrap();
         let before = version(&raw);
         write(&raw).unwrap();
         assert_eq!(version(&raw), before);

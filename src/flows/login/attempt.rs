@@ -18,10 +18,10 @@ use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::{self, NewSession};
 use crate::throttles::{Proof, Subject};
-use crate::users::{self, User};
-use crate::{devices, flows::login::read::Found};
+use crate::{devices, users};
 
 use super::proof::networks_with;
+use super::read::{Found, NamedUser};
 use super::{LoggedIn, Login, limits, rehash};
 
 /// One attempt, with everything that was read for it.
@@ -56,7 +56,7 @@ impl Attempt {
             Some(source) => Some(source.enter(&self.app, &self.found.tenant.id, ticket.deadline()).await?),
             None => None,
         };
-        let stored = self.found.user.as_ref().and_then(|user| user.password_hash.clone());
+        let stored = self.found.hash().cloned();
         let password = self.request.password.clone();
         let verdict = self.attempt().verify(ticket, &presence, password, stored).await?;
         self.conclude(verdict).await
@@ -66,7 +66,7 @@ impl Attempt {
         PasswordAttempt {
             app: &self.app,
             tenant: &self.found.tenant,
-            user: self.found.user.as_ref().map(|user| &user.id),
+            user: self.found.user().map(|user| &user.id),
             session: None,
             proof: self.proof,
             subject: &self.subject,
@@ -79,10 +79,11 @@ impl Attempt {
     }
 
     /// The user who may have a session now, or why there is none: for the event, never for the answer.
-    fn admitted(&self, verdict: Verdict) -> Result<&User, &'static str> {
-        let Some(user) = &self.found.user else { return Err("unknown_user") };
+    fn admitted(&self, verdict: Verdict) -> Result<&NamedUser, &'static str> {
+        let Some(named) = &self.found.named else { return Err("unknown_user") };
+        let NamedUser { user, password, .. } = named;
         let reasons = [
-            (user.password_hash.is_none(), "no_password"),
+            (password.hash.is_none(), "no_password"),
             (!verdict.matches, "wrong_password"),
             (!user.active, "user_disabled"),
             (!user.customer_status.admits(), "customer_disabled"),
@@ -92,32 +93,37 @@ impl Attempt {
         ];
         match reasons.into_iter().find(|(holds, _)| *holds) {
             Some((_, reason)) => Err(reason),
-            None => Ok(user),
+            None => Ok(named),
         }
     }
 
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
-        let user = match self.admitted(verdict) {
-            Ok(user) => user,
+        let named = match self.admitted(verdict) {
+            Ok(named) => named,
             Err(reason) => return Err(self.attempt().fail(reason).await),
         };
-        let Opened { access_token, refresh_token, claims, session } = self.succeed(user).await?;
-        let Self { app, request: Login { client, password, .. }, found, .. } = self;
-        let Found { tenant, user: Some(user), .. } = found else { unreachable!("nobody else is admitted") };
-        let logged_in = LoggedIn { access_token, refresh_token, claims, tenant, user, session, client };
-        if verdict.needs_rehash {
-            rehash::later(&app, &logged_in, password);
+        let Opened { access_token, refresh_token, claims, session } = self.succeed(named).await?;
+        let Self { app, request: Login { client, password: shown, .. }, found, .. } = self;
+        let Found { tenant, named: Some(NamedUser { user, profile, password, .. }), .. } = found else {
+            unreachable!("nobody else is admitted")
+        };
+        let logged_in =
+            LoggedIn { access_token, refresh_token, claims, tenant, user, profile, session, client };
+        if let Some(old) = password.hash.filter(|_| verdict.needs_rehash) {
+            rehash::later(&app, &logged_in, old, shown);
         }
         Ok(logged_in)
     }
 
-    async fn succeed(&self, user: &User) -> Result<Opened, Error> {
+    async fn succeed(&self, named: &NamedUser) -> Result<Opened, Error> {
         let Self { app, request, found, key, now, .. } = self;
+        let NamedUser { user, profile, .. } = named;
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         // One for the row and the token: another may become current meanwhile.
         let master = app.master.current();
-        let session = NewSession::open(tenant, user, tenant_key, key.kid(), &master, *now);
+        let session =
+            NewSession::open(tenant, user, profile.last_login_at, tenant_key, key.kid(), &master, *now);
         let of_session = OfSession {
             id: &session.id,
             tenant_key: session.tenant_key_id.as_ref(),
@@ -125,7 +131,7 @@ impl Attempt {
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
         };
-        let claims = access_claims(app, tenant, user, of_session, *now);
+        let claims = access_claims(app, tenant, user, &profile.metadata, of_session, *now);
         let access_token = match key.sign(tenant.settings.token_type, &claims) {
             Ok(token) => token,
             // The password was right and the fault is ours: it must not count.
@@ -141,12 +147,13 @@ impl Attempt {
             salt: &session.salt,
         };
         let refresh_token = refresh_tokens::compute(&master, &binding, 1);
-        self.attempt().succeed(self.success(user, &session), Some(key.kid())).await?;
+        self.attempt().succeed(self.success(named, &session), Some(key.kid())).await?;
         Ok(Opened { access_token, refresh_token, claims, session })
     }
 
     /// Everything that becomes true with a success: user → session → throttle → attempt.
-    fn success(&self, user: &User, session: &NewSession) -> Change {
+    fn success(&self, named: &NamedUser, session: &NewSession) -> Change {
+        let NamedUser { user, password, .. } = named;
         let Self { request, found, key, now, .. } = self;
         let tenant = &found.tenant.id;
         let change = ChangeId::random();
@@ -180,7 +187,7 @@ impl Attempt {
             events::store::insert_if_device_is_new(tenant, &first, &others, device, &change, *now)
         });
         Change::new()
-            .with(users::store::note_login(tenant, &user.id, user.password_version, key.kid(), *now))
+            .with(users::store::note_login(tenant, &user.id, password.version, key.kid(), *now))
             .with_all(noted)
             // What ends by this login ends now, not when the login began.
             .with_all(limits::make_room(&found.tenant, user, &request.client, self.app.clock.now()))

@@ -25,7 +25,7 @@ use crate::request_limits::{REFRESH, REFUSED_REFRESH};
 use crate::sessions::Session;
 use crate::source_limits::Source;
 use crate::tenants::{Family, Tenant, TenantName};
-use crate::users::User;
+use crate::users::{User, UserProfile};
 
 use super::access_claims::{OfSession, access_claims};
 use super::login::PathId;
@@ -64,8 +64,9 @@ pub struct Refreshed {
     pub refresh_token: String,
     pub claims: Claims,
     pub tenant: Tenant,
-    /// `last_login_at` is the login before the session's, as that one told.
     pub user: User,
+    /// `last_login_at` is the login before the session's, as that one told.
+    pub profile: UserProfile,
     /// As it is now, held to the tenant's limits.
     pub session: Session,
 }
@@ -182,7 +183,7 @@ struct Tokens {
 
 /// The tokens of the session's generation, as it is now.
 async fn tokens(app: &App, found: &Found, now: Timestamp) -> Result<Tokens, Error> {
-    let Found { tenant, user, session, master_key_id, salt, .. } = found;
+    let Found { tenant, user, profile, session, master_key_id, salt, .. } = found;
     let key = signing_key(app, tenant, now).await?;
     let of_session = OfSession {
         id: &session.id,
@@ -191,7 +192,7 @@ async fn tokens(app: &App, found: &Found, now: Timestamp) -> Result<Tokens, Erro
         idle_expires_at: session.idle_expires_at,
         expires_at: session.expires_at,
     };
-    let claims = access_claims(app, tenant, user, of_session, now);
+    let claims = access_claims(app, tenant, user, &profile.metadata, of_session, now);
     let access_token = key.sign(tenant.settings.token_type, &claims)?;
     // The key that its login took: another one that is current now signs nobody out.
     let master = app.master.find(master_key_id).ok_or(Error::RefreshToken)?;
@@ -204,9 +205,9 @@ impl Tokens {
     /// The answer, with everything else that it tells.
     fn answering(self, found: Found) -> Refreshed {
         let Self { access_token, refresh_token, claims } = self;
-        let Found { tenant, user, session, previous_login_at, .. } = found;
-        let user = User { last_login_at: previous_login_at, ..user };
-        Refreshed { access_token, refresh_token, claims, tenant, user, session }
+        let Found { tenant, user, profile, session, previous_login_at, .. } = found;
+        let profile = UserProfile { last_login_at: previous_login_at, ..profile };
+        Refreshed { access_token, refresh_token, claims, tenant, user, profile, session }
     }
 }
 

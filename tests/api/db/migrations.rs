@@ -111,6 +111,29 @@ async fn a_plan_made_before_a_migration_does_not_fail_after_it() {
 }
 
 #[tokio::test]
+async fn a_plan_made_before_a_migration_knows_other_columns_also_where_there_are_as_many() {
+    static REPLACED: &[Migration] = &[
+        FIRST,
+        Migration {
+            version: 2,
+            name: "replaced",
+            sql: "alter table one drop column x; alter table one add column more bigint not null default 7;",
+        },
+    ];
+    let database = support::database().await;
+    database.migrate_with(ONE).await.unwrap();
+    let everything = || Statement::new("select * from one");
+    let touch = || Statement::new("update one set at = at + 1 returning *");
+    assert!(database.fetch(everything()).await.unwrap()[0].is_null("x").unwrap());
+    database.apply(touch()).await.unwrap();
+    database.open_again().await.migrate_with(REPLACED).await.unwrap();
+    for _ in 0..4 {
+        assert_eq!(database.fetch(everything()).await.unwrap()[0].int("more").unwrap(), 7);
+        assert_eq!(database.apply(touch()).await.unwrap().rows(0)[0].int("more").unwrap(), 7);
+    }
+}
+
+#[tokio::test]
 async fn a_migrated_database_is_current() {
     let database = support::migrated_database().await;
     assert!(database.migrations_current().await.unwrap());
