@@ -359,3 +359,37 @@ pub fn count_under(master_key_id: &str, now: Timestamp) -> Statement {
     .bind(master_key_id)
     .bind(now)
 }
+
+/// The tenants after this one, `most` at most, with their settings, and the `oldest` of their sessions.
+#[must_use]
+pub fn find_oldest(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new(
+        "select t.id as tenant_id, t.settings as settings, \
+         (select s.id from sessions s where s.tenant_id = t.id order by s.id limit 1) as oldest \
+         from tenants t where t.id > $1 order by t.id limit $2",
+    )
+    .bind(after.map_or("", TenantId::as_str))
+    .bind(most)
+}
+
+/// The next sessions of a tenant between two ids, `most` at most, and when they ended.
+#[must_use]
+pub fn find_between(tenant: &TenantId, after: &str, before: &SessionId, most: i64) -> Statement {
+    Statement::new(
+        "select id, ended_at from sessions where tenant_id = $1 and id > $2 and id < $3 order by id limit $4",
+    )
+    .bind(tenant)
+    .bind(after)
+    .bind(before)
+    .bind(most)
+}
+
+/// Deletes a tenant's sessions after the id `after` up to the id `last` that ended before an instant.
+#[must_use]
+pub fn delete_ended(tenant: &TenantId, (after, last): (&str, &str), before: Timestamp) -> Statement {
+    Statement::new("delete from sessions where tenant_id = $1 and id > $2 and id <= $3 and ended_at < $4")
+        .bind(tenant)
+        .bind(after)
+        .bind(last)
+        .bind(before)
+}
