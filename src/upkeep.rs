@@ -155,7 +155,7 @@ pub async fn delete_aged_events(app: &App) -> Result<(), Error> {
 
 /// After a slice of deleted sessions, so many times as long as it took: the database has little of it to bear, however slow
 /// it is at that moment.
-const REST: u32 = 100;
+const REST: u32 = 50;
 
 /// Deletes the sessions that ended longer ago than their tenants keep them.
 ///

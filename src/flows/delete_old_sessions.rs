@@ -19,7 +19,7 @@ use crate::tenants::Settings;
 const PAGE: i64 = 500;
 /// Sessions that are looked at together, and that one change deletes at most. On SQLite all that is written meanwhile waits
 /// for it, and a session lies in pages of its own in most of the indexes.
-const SLICE: i64 = 100;
+const SLICE: i64 = 50;
 
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it
 /// took. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error is the first one's.
