@@ -18,8 +18,8 @@ use crate::tenants::Settings;
 /// Tenants that are read at a time.
 const PAGE: i64 = 500;
 /// Sessions that are looked at together, and that one change deletes at most. On SQLite all that is written meanwhile waits
-/// for it, and a session lies in pages of its own in most of the indexes.
-const SLICE: i64 = 50;
+/// for it, and a session lies in pages of its own in most of the indexes: each is 20 KB of the log.
+const SLICE: i64 = 20;
 
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it
 /// took. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error is the first one's.
@@ -53,12 +53,12 @@ async fn delete(db: &Database, tenant: &TenantId, since: Timestamp, rest: u32) -
     let (before, mut after) = (SessionId::before(since), String::new());
     loop {
         let slice = db.list(store::find_between(tenant, &after, &before, SLICE)).await?;
-        let Some(last) = slice.last() else { return Ok(()) };
-        let last = last.text("id")?;
+        let (Some(first), Some(last)) = (slice.first(), slice.last()) else { return Ok(()) };
+        let (first, last) = (first.text("id")?, last.text("id")?);
         let ends = slice.iter().map(|row| row.maybe_instant("ended_at")).collect::<Result<Vec<_>, _>>()?;
         if ends.iter().flatten().any(|ended| *ended < since) {
             let began = Instant::now();
-            db.apply(store::delete_ended(tenant, (&after, &last), since)).await?;
+            db.apply(store::delete_ended(tenant, (&first, &last), since)).await?;
             sleep(began.elapsed() * rest).await;
         }
         after = last;

@@ -384,16 +384,13 @@ pub fn find_between(tenant: &TenantId, after: &str, before: &SessionId, most: i6
     .bind(most)
 }
 
-/// Deletes a tenant's sessions after the id `after` up to the id `last` that ended before an instant.
+/// Deletes a tenant's sessions from the id `first` to the id `last` that ended before an instant. Few ids are to lie between
+/// the two: or PostgreSQL takes the index of those that have ended, and goes through all of it.
 #[must_use]
-pub fn delete_ended(tenant: &TenantId, (after, last): (&str, &str), before: Timestamp) -> Statement {
-    // `ended_at` is no column to find them by: where few ended so early, PostgreSQL would go through all of the index that
-    // has it.
-    Statement::new(
-        "delete from sessions where tenant_id = $1 and id > $2 and id <= $3 and coalesce(ended_at, $4) < $4",
-    )
-    .bind(tenant)
-    .bind(after)
-    .bind(last)
-    .bind(before)
+pub fn delete_ended(tenant: &TenantId, (first, last): (&str, &str), before: Timestamp) -> Statement {
+    Statement::new("delete from sessions where tenant_id = $1 and id >= $2 and id <= $3 and ended_at < $4")
+        .bind(tenant)
+        .bind(first)
+        .bind(last)
+        .bind(before)
 }
