@@ -13,9 +13,10 @@ use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::flows::{
     Erasures, Witness, complete_old_rows, delete_expired_resets, delete_idle_throttles, delete_old_events,
-    delete_old_sources, finish_erasures, go_on_deleting_tenants, go_on_with_session_operations,
-    lower_failure_floors, number_events, reread_master_keys, retire_replaced_signing_keys,
-    rotate_due_signing_keys, seal_events, summarise_refusals, write_down_endings,
+    delete_old_sessions, delete_old_sources, finish_erasures, go_on_deleting_tenants,
+    go_on_with_session_operations, lower_failure_floors, number_events, reread_master_keys,
+    retire_replaced_signing_keys, rotate_due_signing_keys, seal_events, summarise_refusals,
+    write_down_endings,
 };
 use crate::telemetry::lost_lines;
 
@@ -77,6 +78,9 @@ pub async fn run(app: SharedApp) {
             || { witness.tell_checkpoints(&app.db) }
         ),
         every(HOUR, "old events were not deleted; the next hour goes on", || { delete_aged_events(app) }),
+        every(HOUR, "sessions that ended long ago were not deleted; the next hour goes on", || {
+            delete_aged_sessions(app)
+        }),
         every(HOUR, "a signing key is older than its tenant wants; the next hour tries again", || {
             rotate_due_signing_keys(&app.db, &app.master, app.clock.now())
         }),
@@ -147,6 +151,18 @@ pub async fn retire_signing_keys(app: &App) -> Result<(), Error> {
 /// As the flow.
 pub async fn delete_aged_events(app: &App) -> Result<(), Error> {
     delete_old_events(&app.db, &app.master, app.clock.readings()).await
+}
+
+/// After a slice of deleted sessions, so many times as long as it took: one call in a hundred meets one, however slow the
+/// database is at that moment.
+const REST: u32 = 100;
+
+/// Deletes the sessions that ended longer ago than their tenants keep them.
+///
+/// # Errors
+/// As the flow.
+pub async fn delete_aged_sessions(app: &App) -> Result<(), Error> {
+    delete_old_sessions(&app.db, app.clock.cautious(), REST).await
 }
 
 /// Goes once over all sessions that may have ended.

@@ -17,7 +17,7 @@ use crate::events::sealing::{self, AuditKey, Leaf, Problem, SealedLog, StoredTre
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::TenantId;
 use crate::secrets::MasterKeys;
-use crate::tenants::{LEAST_AUDIT_DAYS, Settings};
+use crate::tenants::Settings;
 
 /// Tenants that are read at a time.
 const PAGE: i64 = 500;
@@ -25,8 +25,6 @@ const PAGE: i64 = 500;
 const MOST: u64 = 1_000_000;
 /// Events that are read at a time, and that one change deletes at most.
 const SLICE: i64 = 500;
-
-const DAY_SECONDS: i64 = 24 * 3_600;
 
 /// Deletes the old events of every tenant, from the oldest on. What fails keeps no other tenant from it; the error is the
 /// first one's.
@@ -53,13 +51,12 @@ pub async fn delete_old_events(
 }
 
 /// Since when the tenant keeps its events; `None` where there are none that are older. One whose settings cannot be read
-/// keeps all, and none keeps fewer than it may: that bound is not the database's to say.
+/// keeps all.
 fn kept_since(row: &Row, now: Timestamp) -> Result<Option<Timestamp>, DbError> {
-    let Ok(settings) = Settings::from_stored(&row.text("settings")?) else { return Ok(None) };
-    let days = settings.audit_retention_days;
-    let since = now.plus_seconds(-days.max(LEAST_AUDIT_DAYS) * DAY_SECONDS);
-    let old = row.maybe_instant("oldest")?.is_some_and(|oldest| oldest < since);
-    Ok((days > 0 && old).then_some(since))
+    let settings = Settings::from_stored(&row.text("settings")?).ok();
+    let since = settings.and_then(|settings| settings.kept_since(now));
+    let oldest = row.maybe_instant("oldest")?;
+    Ok(since.filter(|since| oldest.is_some_and(|oldest| oldest < *since)))
 }
 
 async fn delete(

@@ -15,6 +15,7 @@ mod deed;
 mod delete_expired_resets;
 mod delete_idle_throttles;
 mod delete_old_events;
+mod delete_old_sessions;
 mod delete_old_sources;
 mod delete_tenant;
 mod end_matching_sessions;
@@ -91,6 +92,7 @@ pub use deed::Deed;
 pub use delete_expired_resets::delete_expired_resets;
 pub use delete_idle_throttles::delete_idle_throttles;
 pub use delete_old_events::delete_old_events;
+pub use delete_old_sessions::delete_old_sessions;
 pub use delete_old_sources::delete_old_sources;
 pub use delete_tenant::{delete_tenant, delete_tenant_slice, go_on_deleting_tenants};
 pub use end_matching_sessions::{

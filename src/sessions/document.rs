@@ -47,7 +47,8 @@ pub fn sessions_document() -> String {
          ## Why a session ended\n\n\
          `endReason`, with `endedAt`, is one of these, for ever the first that held. The holder of the session's own access\n\
          token is told it in the 401 `SESSION_ENDED` that follows; its timeline (`GET …/sessions/{sessionId}/events`) has who did\n\
-         it, when and from where, as far as the reader may know that.\n\n\
+         it, when and from where, as far as the reader may know that. An ended session is kept for `auditRetentionDays` (400)\n\
+         after its end, and then deleted: its tokens are answered like those of one that never was.\n\n\
          | endReason | what it means |\n| --- | --- |\n";
     for reason in EndReason::ALL {
         let _ = writeln!(text, "| `{}` | {} |", reason.as_str(), reason.meaning());

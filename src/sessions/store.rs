@@ -359,3 +359,38 @@ pub fn count_under(master_key_id: &str, now: Timestamp) -> Statement {
     .bind(master_key_id)
     .bind(now)
 }
+
+/// The tenants after this one, `most` at most, with their settings, and the `oldest` of their sessions.
+#[must_use]
+pub fn find_oldest(after: Option<&TenantId>, most: i64) -> Statement {
+    Statement::new(
+        "select t.id as tenant_id, t.settings as settings, \
+         (select s.id from sessions s where s.tenant_id = t.id order by s.id limit 1) as oldest \
+         from tenants t where t.id > $1 order by t.id limit $2",
+    )
+    .bind(after.map_or("", TenantId::as_str))
+    .bind(most)
+}
+
+/// The next sessions of a tenant between two ids, `most` at most, and when they ended.
+#[must_use]
+pub fn find_between(tenant: &TenantId, after: &str, before: &SessionId, most: i64) -> Statement {
+    Statement::new(
+        "select id, ended_at from sessions where tenant_id = $1 and id > $2 and id < $3 order by id limit $4",
+    )
+    .bind(tenant)
+    .bind(after)
+    .bind(before)
+    .bind(most)
+}
+
+/// Deletes a tenant's sessions from the id `first` to the id `last` that ended before an instant. Few ids are to lie between
+/// the two: or PostgreSQL takes the index of those that have ended, and goes through all of it.
+#[must_use]
+pub fn delete_ended(tenant: &TenantId, (first, last): (&str, &str), before: Timestamp) -> Statement {
+    Statement::new("delete from sessions where tenant_id = $1 and id >= $2 and id <= $3 and ended_at < $4")
+        .bind(tenant)
+        .bind(first)
+        .bind(last)
+        .bind(before)
+}

@@ -9,9 +9,7 @@ pub use keys::{
     KeyPurpose, ListedTenantKey, MAX_VALID_KEYS, NewTenantKey, TenantKey, TenantKeyRequest, no_key_opens,
     secret_digest,
 };
-pub use settings::{
-    Family, LEAST_AUDIT_DAYS, Lifetimes, Profile, SessionLimitAction, Settings, SettingsChange,
-};
+pub use settings::{Family, Lifetimes, Profile, SessionLimitAction, Settings, SettingsChange};
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -207,6 +207,7 @@ async fn upkeep(app: &TestApp) {
     vestibule::upkeep::write_down_all_endings(&app.app).await.unwrap();
     vestibule::upkeep::retire_signing_keys(&app.app).await.unwrap();
     vestibule::upkeep::delete_aged_events(&app.app).await.unwrap();
+    vestibule::upkeep::delete_aged_sessions(&app.app).await.unwrap();
     vestibule::flows::delete_idle_throttles(&app.app).await.unwrap();
     vestibule::flows::delete_expired_resets(&app.app).await.unwrap();
 }
@@ -216,7 +217,9 @@ async fn R159_upkeep_deletes_nothing_by_a_clock_that_was_ahead_for_a_while() {
     let app = TestApp::start().await;
     let settings = Settings { audit_retention_days: 365, ..Settings::default() };
     let tenant = app.tenant_with("acme", settings).await;
-    // Nobody's name, whose failure stays for a week; a key that is replaced, and counts for an hour; a reset secret.
+    let opened = app.open(&tenant, INDIVIDUAL).await;
+    app.end(&tenant, &opened).await.expect(200);
+    // The owner's name, and nobody's, whose failure stays for a week; a key that is replaced, and counts for an hour; a reset secret.
     app.fail(&tenant.login(INDIVIDUAL).named("nobody@example.test"), 1).await;
     let name = vestibule::tenants::TenantName::Id(tenant.id.clone());
     let (db, master, now) = (&app.app.db, &app.app.master, app.clock.now());
@@ -226,13 +229,15 @@ async fn R159_upkeep_deletes_nothing_by_a_clock_that_was_ahead_for_a_while() {
     app.seal_events().await;
     let counts = async || {
         let mut counts = Vec::new();
-        for rows in ["events", "throttles", "signing_keys where retired_at is null", "password_resets"] {
+        for rows in
+            ["events", "throttles", "signing_keys where retired_at is null", "password_resets", "sessions"]
+        {
             counts.push(app.number_of(rows).await);
         }
         counts
     };
     let before = counts().await;
-    assert_eq!(before[1..], [1, 2, 1]);
+    assert_eq!(before[1..], [2, 2, 1, 1]);
     upkeep(&app).await;
     app.clock.jump(400 * 24 * HOUR);
     for _ in 0..3 {
@@ -244,6 +249,6 @@ async fn R159_upkeep_deletes_nothing_by_a_clock_that_was_ahead_for_a_while() {
     app.clock.advance(4 * MINUTE);
     upkeep(&app).await;
     let after = counts().await;
-    assert_eq!(after[1..], [0, 1, 0]);
+    assert_eq!(after[1..], [0, 1, 0, 0]);
     assert!(after[0] < before[0], "{after:?}, of {before:?}");
 }

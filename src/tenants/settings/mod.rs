@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::access_tokens::{Algorithm, TokenType};
+use crate::clock::Timestamp;
 use crate::error::FieldError;
 
 pub use change::{SettingsChange, differences};
-pub use schema::LEAST_AUDIT_DAYS;
 
 /// The three families of session routes. The family is part of a session's identity.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ pub struct Settings {
     pub spray_pairs: i64,
     /// The shortest password that may be set, in code points (NIST SP 800-63B-4 §3.1.1.2; floor 8).
     pub password_min_length: usize,
-    /// For how many days events are kept; 0: for ever.
+    /// For how many days events are kept, and sessions that have ended; 0: for ever.
     pub audit_retention_days: i64,
 }
 
@@ -205,6 +205,14 @@ impl Settings {
             idle_seconds: self.idle_seconds.unwrap_or(profile.idle_seconds),
             absolute_seconds: self.absolute_seconds.unwrap_or(profile.absolute_seconds),
         }
+    }
+
+    /// Since when events are kept, and sessions that have ended; `None`: for ever. None of a tenant's goes earlier than it
+    /// may: that bound is not the database's to say.
+    #[must_use]
+    pub fn kept_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let days = self.audit_retention_days;
+        (days > 0).then(|| now.plus_seconds(-days.max(schema::LEAST_AUDIT_DAYS) * 24 * 3_600))
     }
 
     /// Everything that is wrong with them, alone and together.

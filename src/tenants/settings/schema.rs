@@ -11,7 +11,7 @@ use super::Settings;
 pub const VERSION: u32 = 3;
 
 /// For how many days events are kept at least.
-pub const LEAST_AUDIT_DAYS: i64 = 365;
+pub(super) const LEAST_AUDIT_DAYS: i64 = 365;
 
 /// One setting.
 #[derive(Debug)]
@@ -200,8 +200,8 @@ pub const SETTINGS: [Setting; 23] = [
     Setting {
         name: "auditRetentionDays",
         kind: Kind::NumberOrNever { least: LEAST_AUDIT_DAYS, most: 3_650, unit: "days" },
-        meaning: "For how many days events are kept; older ones are deleted, and what is sealed of them stays, so that the \
-                  log can be verified as before. 0 keeps them for ever.",
+        meaning: "For how many days events are kept, and sessions after their end. Older ones are deleted; what is sealed of \
+                  the events stays, so that the log can be verified as before. 0 keeps them for ever.",
         reason: "PCI DSS 10.5.1 asks for twelve months, of which three are at hand: here all are. 400 leave a month to export \
                  them.",
     },

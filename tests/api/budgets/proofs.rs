@@ -1,5 +1,6 @@
 //! What is a proof, what is half a one, and what is none.
 
+use vestibule::flows::delete_old_sessions;
 use vestibule::tenants::Family;
 
 use super::{INDIVIDUAL, from, is_locked, phone, proven, start, stranger, wrong};
@@ -110,6 +111,25 @@ async fn R020_a_proof_holds_after_refreshes_after_the_session_and_after_another_
     app.clock.advance(400 * super::DAY);
     let answer = app.send(full.request()).await.expect(200);
     assert_eq!(app.proof_of(&tenant, &answer).await, "full", "a year later");
+}
+
+#[tokio::test]
+async fn R020_a_proof_holds_for_as_long_as_its_session_is_kept_after_its_end() {
+    let (app, tenant) = start().await;
+    let opened = app.on_the_phone(&tenant).await;
+    app.end(&tenant, &opened).await.expect(200);
+    let abroad = proven(from(&tenant, "192.0.2.1", "phone"), &opened.refresh);
+    app.clock.advance(400 * super::DAY);
+    delete_old_sessions(&app.database, app.clock.now(), 0).await.unwrap();
+    assert_eq!(proves(&app, &tenant, &abroad).await, "full", "400 days after it");
+    app.clock.advance(1);
+    delete_old_sessions(&app.database, app.clock.now(), 0).await.unwrap();
+    assert_eq!(proves(&app, &tenant, &abroad).await, "none", "its row is gone");
+    // The device is known still, where it was used.
+    assert_eq!(proves(&app, &tenant, &proven(phone(&tenant), &opened.refresh)).await, "half");
+    let again = app.on_the_phone(&tenant).await;
+    let abroad = proven(from(&tenant, "192.0.2.1", "phone"), &again.refresh);
+    assert_eq!(proves(&app, &tenant, &abroad).await, "full");
 }
 
 /// Sends it wrongly and says what it proved; the answer is in any case that of a wrong password.

@@ -1,6 +1,7 @@
 //! Sessions end together, and how each ended is written down.
 
 mod chance;
+mod deleted;
 mod everywhere;
 mod written_down;
 

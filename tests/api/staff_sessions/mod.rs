@@ -4,7 +4,7 @@ mod crashes;
 mod ends;
 mod lists;
 mod operations;
-mod plans;
+pub mod plans;
 mod search;
 
 use serde_json::Value;
