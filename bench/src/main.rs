@@ -20,6 +20,7 @@ mod report;
 mod resources;
 mod seed;
 mod statements;
+mod upkeep;
 
 use std::fs;
 use std::io::Write;
@@ -72,6 +73,9 @@ struct Arguments {
     /// Numbers of tenants to grow through
     #[arg(long, value_delimiter = ',')]
     tenants: Vec<usize>,
+    /// How many sessions upkeep deletes
+    #[arg(long, default_value_t = 1_000_000)]
+    ended: usize,
     #[command(subcommand)]
     inner: Option<Inner>,
 }
@@ -91,11 +95,12 @@ enum Part {
     Flood,
     Nodes,
     Growth,
+    Upkeep,
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Resources, Self::Sessions, Self::Login, Self::Flood, Self::Nodes, Self::Growth];
+    const ALL: [Self; 7] =
+        [Self::Resources, Self::Sessions, Self::Login, Self::Flood, Self::Nodes, Self::Growth, Self::Upkeep];
 }
 
 fn main() -> Result<()> {
@@ -157,6 +162,9 @@ fn run_part(
         Part::Login => login::run(bench, handle),
         Part::Flood => flood::run(bench, handle),
         Part::Nodes => nodes::run(bench, handle),
+        // Deleting takes longer than a quick run may.
+        Part::Upkeep if bench.quick => Ok(()),
+        Part::Upkeep => upkeep::run(bench, handle, arguments.ended),
         Part::Growth => {
             let or = |given: &[usize], quick: &[usize], full: &[usize]| match (given, bench.quick) {
                 ([], true) => quick.to_vec(),

@@ -18,7 +18,7 @@ use vestibule::ids::{ChangeId, CustomerId, SessionId, TenantId, TenantKeyId, Use
 use vestibule::passwords::{Options, PasswordHash, hash_blocking};
 use vestibule::refresh_tokens::{self, Binding};
 use vestibule::secrets::{MasterKeys, random};
-use vestibule::sessions::{self, NewSession};
+use vestibule::sessions::{self, EndReason, NewSession};
 use vestibule::signing_keys;
 use vestibule::tenants::{Family, KeyPurpose, NewTenantKey, Profile, Settings};
 use vestibule::users::store::NewUser;
@@ -217,8 +217,34 @@ pub async fn sessions(
     sample: usize,
     bar: &ProgressBar,
 ) -> Result<Vec<Session>> {
-    bar.set_length(count as u64);
     let now = Clock::system().now();
+    write_sessions(db, master, people, (count, sample), (now, None), bar).await
+}
+
+/// Writes so many sessions that ended so many days ago, a day after they were opened.
+pub async fn ended_sessions(
+    db: &Database,
+    master: &Arc<MasterKeys>,
+    people: &[Person],
+    count: usize,
+    days: i64,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let ended = Clock::system().now().plus_seconds(-days * 86_400);
+    let opened = ended.plus_seconds(-86_400);
+    write_sessions(db, master, people, (count, 1), (opened, Some(ended)), bar).await.map(drop)
+}
+
+async fn write_sessions(
+    db: &Database,
+    master: &Arc<MasterKeys>,
+    people: &[Person],
+    (count, sample): (usize, usize),
+    (opened, ended): (Timestamp, Option<Timestamp>),
+    bar: &ProgressBar,
+) -> Result<Vec<Session>> {
+    bar.set_length(count as u64);
+    bar.set_position(0);
     let every = (count / sample.max(1)).max(1);
     let people: Arc<[Person]> = people.into();
     let (db, master, bar) = (db.clone(), Arc::clone(master), bar.clone());
@@ -228,8 +254,8 @@ pub async fn sessions(
             let (mut change, mut kept) = (Change::new(), Vec::new());
             for number in slice * TOGETHER..((slice + 1) * TOGETHER).min(count) {
                 let person = &people[number % people.len()];
-                let (statement, session) = open(&master, person, now);
-                change = change.with(statement);
+                let (statement, session) = open(&master, person, opened);
+                change = change.with(statement).with_all(ended.map(|at| end(&session, at)));
                 if number % every == 0 {
                     kept.push(session);
                 }
@@ -267,6 +293,11 @@ fn open(master: &MasterKeys, person: &Person, now: Timestamp) -> (Statement, Ses
     let refresh_token = refresh_tokens::compute(&current, &binding, 1);
     let statement = sessions::store::insert(&person.tenant.id, &session, &client(), &ChangeId::random());
     (statement, Session { person: person.clone(), id: session.id.to_string(), refresh_token })
+}
+
+fn end(session: &Session, at: Timestamp) -> Statement {
+    let (tenant, id) = (&session.person.tenant.id, SessionId::from_stored(session.id.clone()));
+    sessions::store::end(tenant, &id, at, EndReason::ExpiredIdle.as_str(), &ChangeId::random())
 }
 
 fn client() -> Client {
