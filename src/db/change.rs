@@ -33,6 +33,20 @@ impl Statement {
         self
     }
 
+    /// The text, for the benchmark, which sends it by itself.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        self.sql
+    }
+
+    /// What is bound, for the benchmark.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn parameters(&self) -> &[Value] {
+        &self.params
+    }
+
     /// Demands that the statement answers at least one row (its text ends in `returning …`).
     /// If it does not, the whole change is undone and `what` is named in [`DbError::Refused`].
     #[must_use]
