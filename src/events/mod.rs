@@ -12,9 +12,13 @@ pub mod revocations;
 pub mod sealing;
 pub mod store;
 
+use std::net::IpAddr;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::client_address::AddressReason;
 use crate::clock::Timestamp;
 use crate::ids::{CustomerId, OperatorId, SessionId, TenantKeyId, UserId};
 use crate::secrets::sha256;
@@ -329,31 +333,45 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The personal part: address, agent, device, and what was told in free text.
-    fn personal(&self) -> Option<Value> {
-        let mut personal = self.client.map(|client| {
-            json!({
-                "clientIp": client.address.ip,
-                "clientIpReason": client.address.reason,
-                "peer": client.peer,
-                "forwardedFor": client.forwarded_for,
-                "source": client.source,
-                "platform": client.platform,
-                "deviceId": client.device_id,
-                "userAgent": client.user_agent,
-                "correlationId": client.correlation_id,
-            })
-        });
-        if let (Some(personal), Some(forwarded)) =
-            (&mut personal, self.client.and_then(|client| client.forwarded.as_deref()))
-        {
-            personal["forwarded"] = forwarded.into();
-        }
-        if let Some(note) = self.note {
-            personal.get_or_insert_with(|| json!({}))["reason"] = note.into();
-        }
-        personal
+    /// The personal part: address, agent, device, and what was told in free text. A JSON object, written as it stands
+    /// here: a login makes it for every event that may be told of it.
+    fn personal(&self) -> Option<String> {
+        let Some(client) = self.client else {
+            return self.note.map(|note| json!({ "reason": note }).to_string());
+        };
+        let personal = Personal {
+            client_ip: client.address.ip,
+            client_ip_reason: client.address.reason,
+            correlation_id: client.correlation_id.as_deref(),
+            device_id: client.device_id.as_deref(),
+            forwarded: client.forwarded.as_deref(),
+            forwarded_for: client.forwarded_for.as_deref(),
+            peer: client.peer,
+            platform: client.platform.as_deref(),
+            reason: self.note,
+            source: client.source.as_deref(),
+            user_agent: client.user_agent.as_deref(),
+        };
+        Some(serde_json::to_string(&personal).expect("plain data"))
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Personal<'a> {
+    client_ip: IpAddr,
+    client_ip_reason: AddressReason,
+    correlation_id: Option<&'a str>,
+    device_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarded: Option<&'a str>,
+    forwarded_for: Option<&'a str>,
+    peer: IpAddr,
+    platform: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    source: Option<&'a str>,
+    user_agent: Option<&'a str>,
 }
 
 /// What is sealed of an event's personal part: it stays when a person is erased, and the salt goes.

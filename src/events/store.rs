@@ -298,7 +298,7 @@ pub(super) fn bind_event(
         "{:?}: describe it in catalogue.rs",
         event.name
     );
-    let personal = event.personal().map(|personal| personal.to_string());
+    let personal = event.personal();
     let salt = random::<SALT_BYTES>();
     let digest = personal.as_ref().map(|personal| personal_digest(&salt, personal));
     statement
