@@ -1,6 +1,7 @@
 //! What goes into a statement and what comes out of a row.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::clock::Timestamp;
 
@@ -79,27 +80,44 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// One row of an answer; columns are asked for by name.
+/// What an answer's columns are called.
+pub(super) fn columns<'a>(names: impl Iterator<Item = &'a str>) -> Arc<[Box<str>]> {
+    let columns: Arc<[Box<str>]> = names.map(Box::from).collect();
+    // Which of two of one name is read would be chance.
+    debug_assert!(
+        (1..columns.len()).all(|index| !columns[..index].contains(&columns[index])),
+        "two columns of one name: {columns:?}"
+    );
+    columns
+}
+
+/// One row of an answer; columns are asked for by name, and no two have the same.
 ///
 /// A column that is missing, or of another kind than asked for, is a mistake of ours and answers
 /// [`DbError::Failed`] with the column's name.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Row {
     columns: Arc<[Box<str>]>,
     values: Vec<Value>,
+    /// Behind the column that was asked for last: most rows are read in the order of their columns. It is where a search
+    /// begins and no more, so whatever order threads see it in finds the same.
+    next: AtomicUsize,
 }
 
 impl Row {
     pub(super) fn new(columns: Arc<[Box<str>]>, values: Vec<Value>) -> Self {
-        Self { columns, values }
+        Self { columns, values, next: AtomicUsize::new(0) }
     }
 
     fn value(&self, column: &str) -> Result<&Value, DbError> {
-        self.columns
-            .iter()
-            .position(|name| &**name == column)
-            .and_then(|index| self.values.get(index))
-            .ok_or_else(|| DbError::column(column, "is not in the row"))
+        let next = self.next.load(Ordering::Relaxed).min(self.columns.len());
+        let (before, behind) = self.columns.split_at(next);
+        let found = |columns: &[Box<str>]| columns.iter().position(|name| &**name == column);
+        let index = found(behind).map(|index| next + index).or_else(|| found(before));
+        let value = index.and_then(|index| Some((index, self.values.get(index)?)));
+        let (index, value) = value.ok_or_else(|| DbError::column(column, "is not in the row"))?;
+        self.next.store(index + 1, Ordering::Relaxed);
+        Ok(value)
     }
 
     /// Whether the column is null, whatever its kind.
@@ -172,5 +190,27 @@ impl Row {
     /// The column's instant, `None` for null.
     pub fn maybe_instant(&self, column: &str) -> Result<Option<Timestamp>, DbError> {
         Ok(self.maybe_int(column)?.map(Timestamp::from_millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_found_by_its_name_whatever_was_asked_for_before() {
+        let names = ["a", "b", "c"];
+        let row = Row::new(columns(names.into_iter()), (1..).map(Value::Int).take(3).collect());
+        for first in names {
+            for second in names {
+                row.int(first).unwrap();
+                assert_eq!(
+                    row.int(second).unwrap(),
+                    i64::from(second.as_bytes()[0] - b'a') + 1,
+                    "{first} {second}"
+                );
+                assert!(row.int("d").is_err());
+            }
+        }
     }
 }

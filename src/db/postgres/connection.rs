@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::{AsyncMessage, Client, Error, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Column, Error, SimpleQueryMessage};
 
 use super::super::change::{DbError, Statement};
 use super::super::text::{self, TextKey};
-use super::super::value::{Row, Value};
+use super::super::value::{Row, Value, columns};
 use super::errors::describe;
 use super::values::{Parameter, fits};
 
@@ -133,7 +133,7 @@ impl Connection {
             self.client.prepare(statement.sql).await?
         };
         let shown = prepared.columns().len() - usize::from(demanded > 0);
-        let columns = prepared.columns()[..shown].iter().map(|column| Box::from(column.name())).collect();
+        let columns = columns(prepared.columns()[..shown].iter().map(Column::name));
         let prepared = Arc::new(Prepared { statement: prepared, columns });
         self.known().insert(key, Arc::clone(&prepared));
         Ok(prepared)

@@ -11,7 +11,7 @@ use rusqlite::{OpenFlags, ToSql};
 
 use super::super::change::{DbError, Statement};
 use super::super::text::{self, Piece, TextKey};
-use super::super::value::{Row, Value};
+use super::super::value::{Row, Value, columns};
 
 /// Prepared statements kept on a connection: more than there are texts.
 const STATEMENTS: usize = 512;
@@ -52,7 +52,7 @@ impl Text {
         let known = self.columns.len() == answer.column_count()
             && (!self.is_open || answer.column_names().eq(self.columns.iter().map(|name| &**name)));
         if !known {
-            self.columns = answer.column_names().map(Box::from).collect();
+            self.columns = columns(answer.column_names());
         }
     }
 }

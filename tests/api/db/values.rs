@@ -24,7 +24,7 @@ async fn round_trip(database: &TestDatabase, id: i64, values: [Value; 4]) -> Row
     let applied = database.apply(insert).await.unwrap();
     let fetched = database.fetch(Statement::new(ALL).bind(id)).await.unwrap();
     assert_eq!(format!("{:?}", applied.rows(0)), format!("{fetched:?}"));
-    fetched[0].clone()
+    fetched.into_iter().next().unwrap()
 }
 
 #[tokio::test]
