@@ -14,8 +14,8 @@ macro_rules! session_columns {
          s.family as session_family, s.device_id as session_device_id, s.platform as session_platform, \
          s.user_agent as session_user_agent, s.client_ip as session_client_ip, \
          s.last_client_ip as session_last_client_ip, s.tenant_key_id as session_tenant_key_id, \
-         s.generation as session_generation, \
          s.created_at as session_created_at, s.refreshed_at as session_refreshed_at, \
+         s.generation as session_generation, \
          s.idle_expires_at as session_idle_expires_at, s.expires_at as session_expires_at, \
          s.ended_at as session_ended_at, s.end_reason as session_end_reason"
     };

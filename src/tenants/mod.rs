@@ -129,7 +129,6 @@ impl Tenant {
             Ok(settings) => (settings, None),
             Err(error) => (Settings::default(), Some(error.to_string())),
         };
-        let kids = row.text("tenant_valid_kids")?;
         let status = row.text("tenant_status")?;
         let status = TenantStatus::parse(&status)
             .ok_or_else(|| DbError::Failed(format!("tenants.status: unknown word {status}")))?;
@@ -144,7 +143,7 @@ impl Tenant {
             settings,
             settings_problem,
             signing: Signing { kid: row.maybe_text("tenant_signing_kid")?, next },
-            valid_kids: serde_json::from_str(&kids)
+            valid_kids: serde_json::from_str(&row.text("tenant_valid_kids")?)
                 .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
             sessions_ended: SessionsEnded::from_row(
                 row,

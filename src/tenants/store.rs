@@ -8,15 +8,15 @@ use crate::ids::TenantId;
 
 use super::{Settings, Signing, Tenant, TenantName, TenantStatus, searchable};
 
-/// The columns [`super::Tenant::from_row`] reads, of `tenants t`.
+/// The columns [`super::Tenant::from_row`] reads, of `tenants t`, in its order.
 macro_rules! tenant_columns {
     () => {
-        "t.id as tenant_id, t.slug as tenant_slug, t.name as tenant_name, t.status as tenant_status, \
-         t.settings as tenant_settings, t.signing_kid as tenant_signing_kid, \
-         t.next_signing_kid as tenant_next_signing_kid, t.next_signs_at as tenant_next_signs_at, \
-         t.valid_kids as tenant_valid_kids, t.sessions_not_before as tenant_sessions_not_before, \
-         t.sessions_end_reason as tenant_sessions_end_reason, t.created_at as tenant_created_at, \
-         t.updated_at as tenant_updated_at, t.failure_floor_ms as tenant_failure_floor_ms"
+        "t.settings as tenant_settings, t.status as tenant_status, t.next_signing_kid as tenant_next_signing_kid, \
+         t.next_signs_at as tenant_next_signs_at, t.id as tenant_id, t.slug as tenant_slug, t.name as tenant_name, \
+         t.signing_kid as tenant_signing_kid, t.valid_kids as tenant_valid_kids, \
+         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason, \
+         t.failure_floor_ms as tenant_failure_floor_ms, t.created_at as tenant_created_at, \
+         t.updated_at as tenant_updated_at"
     };
 }
 
