@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::ids::{SessionId, TenantKeyId, random_uuid};
 use crate::sessions::client_id;
 use crate::tenants::Tenant;
-use crate::users::User;
+use crate::users::{Metadata, User};
 
 /// The session's part in its access tokens.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,7 @@ pub(super) fn access_claims(
     app: &App,
     tenant: &Tenant,
     user: &User,
+    metadata: &Metadata,
     session: OfSession<'_>,
     now: Timestamp,
 ) -> Claims {
@@ -48,6 +49,6 @@ pub(super) fn access_claims(
         acr: "aal1".to_owned(),
         amr: vec!["pwd".to_owned()],
         client_id: client_id(&tenant.id, session.tenant_key),
-        metadata: user.metadata.claim(&tenant.settings.metadata_claims),
+        metadata: metadata.claim(&tenant.settings.metadata_claims),
     }
 }

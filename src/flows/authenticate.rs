@@ -120,11 +120,11 @@ async fn read(
     let Some(session) = SessionId::parse(&claims.sid) else { return Ok(None) };
     let statement = Statement::new(concat!(
         "select ",
-        session_columns!(),
-        ", ",
         tenant_columns!(),
         ", ",
         user_columns!(),
+        ", ",
+        session_columns!(),
         ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $3) as origin_listed \
          from sessions s join tenants t on t.id = s.tenant_id \
          join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \

@@ -16,7 +16,7 @@ use crate::request_limits::PASSWORD_CHANGE;
 use crate::sessions::{EndReason, Session};
 use crate::tenants::Tenant;
 use crate::throttles::{self, Proof, Subject};
-use crate::users::{self, User};
+use crate::users::{self, StoredPassword, User};
 use crate::{devices, password_resets};
 
 use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
@@ -45,6 +45,11 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
     let tenant = &request.tenant;
     let owner = password_owner::find(app, &tenant.id, By::Id(&request.user.id)).await?;
     let owner = owner.ok_or(Error::NotFound)?;
+    // The change goes by the user as read here, with the password: what has ended the session since its own check is not
+    // to be taken for what was there before.
+    if let Some((at, reason)) = request.session.ending(tenant, &owner.user, app.clock.now()) {
+        return Err(Error::SessionEnded { at, reason });
+    }
     let least = tenant.settings.password_min_length;
     check_new_password(app, "newPassword", &request.new, least, &owner.known(tenant)).await?;
     if normalise(request.new.expose_secret()).expose_secret()
@@ -53,7 +58,7 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
         return Err(Error::invalid("newPassword", "is the same as currentPassword; choose another"));
     }
     let no_failure_before = Instant::now() + tenant.failure_floor;
-    let outcome = attempt(app, request).await;
+    let outcome = attempt(app, ChangePassword { user: owner.user, ..request }, owner.password).await;
     // As at the login (R004).
     if outcome.as_ref().err().is_some_and(tells_of_the_hash) {
         tokio::time::sleep_until(no_failure_before).await;
@@ -62,12 +67,16 @@ pub async fn change_password(app: &SharedApp, request: ChangePassword) -> Result
 }
 
 /// An attempt from its place in the hash queue to its end.
-async fn attempt(app: &SharedApp, request: ChangePassword) -> Result<Timestamp, Error> {
+async fn attempt(
+    app: &SharedApp,
+    request: ChangePassword,
+    stored: StoredPassword,
+) -> Result<Timestamp, Error> {
     // Whoever has the session is on its device: a stranger's failures are not theirs.
     let subject = subject(app, &request).await?;
-    let ticket = ticket(app, &request.tenant, request.user.password_hash.as_ref())?;
+    let ticket = ticket(app, &request.tenant, stored.hash.as_ref())?;
     let (presence, _guard) = Presence::new();
-    let changing = Changing { app: app.clone(), subject, id: AttemptId::random(), request };
+    let changing = Changing { app: app.clone(), request, stored, subject, id: AttemptId::random() };
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(changing.drive(ticket, presence))
         .await
@@ -86,16 +95,17 @@ async fn subject(app: &SharedApp, request: &ChangePassword) -> Result<Subject, E
 struct Changing {
     app: SharedApp,
     request: ChangePassword,
+    /// What the password that is in force is held against.
+    stored: StoredPassword,
     subject: Subject,
     id: AttemptId,
 }
 
 impl Changing {
     async fn drive(self, ticket: Ticket, presence: Presence) -> Result<Timestamp, Error> {
-        let Self { app, request, .. } = &self;
+        let Self { app, request, stored, .. } = &self;
         let attempt = self.attempt();
-        let stored = request.user.password_hash.clone();
-        let verdict = attempt.verify(ticket, &presence, request.current.clone(), stored).await?;
+        let verdict = attempt.verify(ticket, &presence, request.current.clone(), stored.hash.clone()).await?;
         if !verdict.matches {
             return Err(attempt.fail("wrong_password").await);
         }
@@ -143,7 +153,14 @@ impl Changing {
         };
         Change::new()
             .with_all(keep_earlier_endings(&tenant.id, &user.id))
-            .with(users::store::change_password(&tenant.id, user, hash, &session.id, now))
+            .with(users::store::change_password(
+                &tenant.id,
+                user,
+                self.stored.version,
+                hash,
+                &session.id,
+                now,
+            ))
             .with_all(end_newer_sessions(&tenant.id, &event, EndReason::PasswordChanged, now))
             .with(password_resets::store::delete_of(&tenant.id, &user.id))
             .with(throttles::store::clear_all(&tenant.id, &user.id, &ChangeId::random(), now))

@@ -6,23 +6,31 @@ use crate::error::Error;
 use crate::ids::{TenantId, UserId};
 use crate::password_rules::KnownWords;
 use crate::tenants::Tenant;
-use crate::users::store::user_columns;
-use crate::users::{LoginName, User};
+use crate::users::{LoginName, StoredPassword, User, UserProfile};
 
 /// A user as whoever sets a password needs them.
 #[derive(Debug)]
 pub(super) struct PasswordOwner {
     pub(super) user: User,
+    pub(super) password: StoredPassword,
+    profile: UserProfile,
     /// Which of the row's changes was read.
     pub(super) revision: i64,
     username: Option<String>,
 }
 
-/// The columns [`PasswordOwner::from_row`] reads beside the user's, of `users u`.
+/// The columns [`PasswordOwner::from_row`] reads, of `users u` and `customers c`.
 macro_rules! owner_columns {
     () => {
-        "u.revision as owner_revision, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
-         and o.user_id = u.id and o.kind = 'username') as owner_username"
+        concat!(
+            crate::users::store::user_columns!(),
+            ", ",
+            crate::users::store::user_password_columns!(),
+            ", ",
+            crate::users::store::user_profile_columns!(),
+            ", u.revision as owner_revision, (select min(o.name) from login_names o where o.tenant_id = u.tenant_id \
+             and o.user_id = u.id and o.kind = 'username') as owner_username"
+        )
     };
 }
 pub(super) use owner_columns;
@@ -32,7 +40,8 @@ impl PasswordOwner {
     pub(super) fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
         let Some(user) = User::from_row(row)? else { return Ok(None) };
         let (revision, username) = (row.int("owner_revision")?, row.maybe_text("owner_username")?);
-        Ok(Some(Self { user, revision, username }))
+        let password = StoredPassword::from_row(row, &user.id)?;
+        Ok(Some(Self { user, password, profile: UserProfile::from_row(row)?, revision, username }))
     }
 
     /// What anybody knows of them.
@@ -41,10 +50,10 @@ impl PasswordOwner {
             tenant_slug: &tenant.slug,
             tenant_name: &tenant.name,
             username: self.username.as_deref(),
-            email: self.user.email.as_deref(),
-            first_name: self.user.first_name.as_deref(),
-            last_name: self.user.last_name.as_deref(),
-            full_name: self.user.full_name.as_deref(),
+            email: self.profile.email.as_deref(),
+            first_name: self.profile.first_name.as_deref(),
+            last_name: self.profile.last_name.as_deref(),
+            full_name: self.profile.full_name.as_deref(),
         }
     }
 }
@@ -60,8 +69,6 @@ macro_rules! reading {
     ($which:literal) => {
         concat!(
             "select ",
-            user_columns!(),
-            ", ",
             owner_columns!(),
             " from users u join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
              where u.tenant_id = $1 and u.erased_at is null and ",

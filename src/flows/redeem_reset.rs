@@ -18,7 +18,6 @@ use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantName};
 use crate::throttles;
 use crate::users;
-use crate::users::store::user_columns;
 
 use super::end_sessions::{end_newer_sessions, keep_earlier_endings};
 use super::new_password::{check_breached, check_rules, hash_new};
@@ -114,8 +113,6 @@ macro_rules! reading {
         concat!(
             "select ",
             tenant_columns!(),
-            ", ",
-            user_columns!(),
             ", ",
             owner_columns!(),
             ", case when r.used_at is null then r.expires_at end as reset_expires_at, \

@@ -94,13 +94,13 @@ impl Found {
 async fn read(app: &App, tenant: &TenantId, session: &SessionId) -> Result<Option<Found>, Error> {
     let statement = Statement::new(concat!(
         "select ",
-        session_columns!(),
-        ", ",
         tenant_columns!(),
         ", ",
         user_columns!(),
-        ", u.username as shown_username, s.salt as session_salt, s.refresh_key_id as session_refresh_key_id, \
-         k.revoked_at as opening_key_revoked_at, k.expires_at as opening_key_expires_at \
+        ", coalesce(u.username, u.email) as shown_username, ",
+        session_columns!(),
+        ", k.revoked_at as opening_key_revoked_at, k.expires_at as opening_key_expires_at, \
+         s.salt as session_salt, s.refresh_key_id as session_refresh_key_id \
          from sessions s join tenants t on t.id = s.tenant_id \
          join users u on u.tenant_id = s.tenant_id and u.id = s.user_id \
          join customers c on c.tenant_id = u.tenant_id and c.id = u.customer_id \
@@ -112,11 +112,10 @@ async fn read(app: &App, tenant: &TenantId, session: &SessionId) -> Result<Optio
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let broken = || Error::Internal(anyhow::anyhow!("a session without a user"));
-    let user = User::from_row(row)?.ok_or_else(broken)?;
     Ok(Some(Found {
         tenant: Tenant::from_row(row)?,
-        username: row.maybe_text("shown_username")?.or_else(|| user.email.clone()),
-        user,
+        user: User::from_row(row)?.ok_or_else(broken)?,
+        username: row.maybe_text("shown_username")?,
         session: Session::from_row(row)?,
         opening_key: OpeningKey {
             revoked_at: row.maybe_instant("opening_key_revoked_at")?,

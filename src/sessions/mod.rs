@@ -166,13 +166,15 @@ pub struct Session {
 impl Session {
     /// Reads the columns that `session_columns!` names.
     pub fn from_row(row: &Row) -> Result<Self, DbError> {
-        let family = row.text("session_family")?;
+        let family = |text: &str| {
+            Family::parse(text)
+                .ok_or_else(|| DbError::Failed(format!("sessions.family: unknown word {text}")))
+        };
         Ok(Self {
             id: SessionId::from_stored(row.text("session_id")?),
             user_id: UserId::from_stored(row.text("session_user_id")?),
             customer_id: CustomerId::from_stored(row.text("session_customer_id")?),
-            family: Family::parse(&family)
-                .ok_or_else(|| DbError::Failed(format!("sessions.family: unknown word {family}")))?,
+            family: family(&row.text("session_family")?)?,
             device_id: row.maybe_text("session_device_id")?,
             platform: row.maybe_text("session_platform")?,
             user_agent: row.maybe_text("session_user_agent")?,
@@ -270,6 +272,7 @@ impl NewSession {
     pub fn open(
         tenant: &Tenant,
         user: &User,
+        previous_login_at: Option<Timestamp>,
         tenant_key: Option<TenantKeyId>,
         signing_kid: &str,
         master: &MasterKey,
@@ -289,7 +292,7 @@ impl NewSession {
             expires_at,
             salt: random(),
             refresh_key_id: master.id().to_owned(),
-            previous_login_at: user.last_login_at,
+            previous_login_at,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::flows::{Ended, LoggedIn, Refreshed};
 use crate::ids::SessionId;
 use crate::sessions::Session;
 use crate::tenants::Family;
-use crate::users::{Phone, User};
+use crate::users::{Phone, User, UserProfile};
 
 /// `data` of a login, and of a refresh.
 #[derive(Debug, Serialize, ToSchema)]
@@ -135,7 +135,7 @@ impl SessionStarted {
         message: &'static str,
         (access_token, claims, refresh_token): (String, &Claims, String),
         session: OfSession,
-        user: User,
+        (user, profile): (User, UserProfile),
         tenant_id: String,
     ) -> Self {
         Self {
@@ -156,14 +156,15 @@ impl SessionStarted {
             tenant_id: tenant_id.clone(),
             roles: user.roles.clone(),
             session_metadata: session.metadata,
-            user: UserView::new(user, tenant_id),
+            user: UserView::new(&user, profile, tenant_id),
         }
     }
 }
 
 impl From<LoggedIn> for SessionStarted {
     fn from(logged_in: LoggedIn) -> Self {
-        let LoggedIn { access_token, refresh_token, claims, tenant, user, session, client } = logged_in;
+        let LoggedIn { access_token, refresh_token, claims, tenant, user, profile, session, client } =
+            logged_in;
         let session = OfSession {
             id: session.id,
             expires_at: session.expires_at,
@@ -176,13 +177,13 @@ impl From<LoggedIn> for SessionStarted {
             },
         };
         let tokens = (access_token, &claims, refresh_token);
-        Self::new("Session created successfully", tokens, session, user, tenant.id.to_string())
+        Self::new("Session created successfully", tokens, session, (user, profile), tenant.id.to_string())
     }
 }
 
 impl From<Refreshed> for SessionStarted {
     fn from(refreshed: Refreshed) -> Self {
-        let Refreshed { access_token, refresh_token, claims, tenant, user, session } = refreshed;
+        let Refreshed { access_token, refresh_token, claims, tenant, user, profile, session } = refreshed;
         let session = OfSession {
             metadata: SessionMetadata::of(&session),
             id: session.id,
@@ -190,31 +191,31 @@ impl From<Refreshed> for SessionStarted {
             idle_expires_at: session.idle_expires_at,
         };
         let tokens = (access_token, &claims, refresh_token);
-        Self::new("Session refreshed successfully", tokens, session, user, tenant.id.to_string())
+        Self::new("Session refreshed successfully", tokens, session, (user, profile), tenant.id.to_string())
     }
 }
 
 impl UserView {
-    fn new(user: User, tenant_id: String) -> Self {
+    fn new(user: &User, profile: UserProfile, tenant_id: String) -> Self {
         let customer_id = user.customer_id.to_string();
         Self {
             id: user.id.to_string(),
             customer_status: user.customer_status.documented(),
-            full_name: user.display_name(),
+            full_name: profile.display_name(),
             organization_id: (user.family() != Family::Individual).then(|| customer_id.clone()),
             customer_id,
             role: user.highest_role().map(str::to_owned),
-            phone_number: user.phones.first().map(|phone| phone.number.clone()),
+            phone_number: profile.phones.first().map(|phone| phone.number.clone()),
             is_active: user.may_log_in(),
-            last_login: user.last_login_at.map(|at| at.to_string()),
-            created_at: user.created_at.to_string(),
-            updated_at: user.updated_at.to_string(),
+            last_login: profile.last_login_at.map(|at| at.to_string()),
+            created_at: profile.created_at.to_string(),
+            updated_at: profile.updated_at.to_string(),
             tenant_id,
-            email: user.email,
-            first_name: user.first_name,
-            last_name: user.last_name,
-            gender: user.gender,
-            phones: user.phones,
+            email: profile.email,
+            first_name: profile.first_name,
+            last_name: profile.last_name,
+            gender: profile.gender,
+            phones: profile.phones,
         }
     }
 }

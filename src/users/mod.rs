@@ -4,23 +4,25 @@ pub mod directory;
 mod metadata;
 pub mod moved;
 mod name;
+mod password;
 pub mod peppers;
 mod phone;
+mod profile;
 mod roles;
 pub mod store;
 
 pub use metadata::{MAX_METADATA_BYTES, Metadata, is_metadata_key};
 pub use name::{LoginName, MAX_NAME_BYTES, is_unfit};
+pub use password::StoredPassword;
 pub use phone::{MAX_PHONES, PHONE_TYPES, Phone, e164};
+pub use profile::UserProfile;
 pub use roles::{MAX_ROLES, StaffRole, check_customer_roles, check_staff_roles};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
 use crate::customers::{CustomerKind, CustomerStatus};
 use crate::db::{DbError, Row};
 use crate::ids::{CustomerId, SessionId, UserId};
-use crate::passwords::PasswordHash;
 use crate::tenants::{Family, SessionsEnded};
 
 /// Whose user it is: a customer's, or the tenant's own.
@@ -100,35 +102,23 @@ pub struct PersonDetails {
     pub pincode: Option<String>,
 }
 
-/// A user with their customer, as a login or a session's caller needs them.
+/// Who a user is, with their customer, and all that decides what they may. It is read with every request of theirs; what
+/// else is known of them is a [`UserProfile`] and a [`StoredPassword`].
 #[derive(Clone, Debug)]
 pub struct User {
     pub id: UserId,
-    pub customer_id: CustomerId,
-    pub customer_kind: CustomerKind,
-    pub customer_status: CustomerStatus,
     pub kind: UserKind,
     pub active: bool,
-    pub password_hash: Option<PasswordHash>,
-    /// Which of the user's passwords the hash is of.
-    pub password_version: i64,
     pub roles: Vec<String>,
-    pub email: Option<String>,
-    pub first_name: Option<String>,
-    pub last_name: Option<String>,
-    pub full_name: Option<String>,
-    pub gender: Option<String>,
-    pub phones: Vec<Phone>,
-    pub metadata: Metadata,
-    pub last_login_at: Option<Timestamp>,
     /// When and why all sessions of this user ended.
     pub sessions_ended: Option<SessionsEnded>,
     /// The one session that this spares: the one in which the user changed the password.
     pub session_kept: Option<SessionId>,
+    pub customer_id: CustomerId,
+    pub customer_kind: CustomerKind,
+    pub customer_status: CustomerStatus,
     /// When and why all sessions of the customer's users ended.
     pub customer_sessions_ended: Option<SessionsEnded>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
 }
 
 impl User {
@@ -136,48 +126,27 @@ impl User {
     pub fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
         let Some(id) = row.maybe_text("user_id")? else { return Ok(None) };
         let broken = |column: &str| DbError::Failed(format!("{column}: not what it should hold"));
-        // A damaged hash is nobody's password. It must not tell the name from others by another answer.
-        let password_hash = row.maybe_text("user_password_hash")?.and_then(|text| {
-            PasswordHash::parse(&text)
-                .inspect_err(
-                    |problem| tracing::error!(user = id, %problem, "a stored password hash cannot be used"),
-                )
-                .ok()
-        });
         Ok(Some(Self {
             id: UserId::from_stored(id),
-            customer_id: CustomerId::from_stored(row.text("customer_id")?),
-            customer_kind: CustomerKind::parse(&row.text("customer_kind")?)
-                .ok_or_else(|| broken("customers.kind"))?,
-            customer_status: CustomerStatus::parse(&row.text("customer_status")?)
-                .ok_or_else(|| broken("customers.status"))?,
             kind: if row.text("user_kind")? == "staff" { UserKind::Staff } else { UserKind::Customer },
             active: row.text("user_status")? == "active",
-            password_hash,
-            password_version: row.int("user_password_version")?,
             roles: serde_json::from_str(&row.text("user_roles")?).map_err(|_| broken("users.roles"))?,
-            email: row.maybe_text("user_email")?,
-            first_name: row.maybe_text("user_first_name")?,
-            last_name: row.maybe_text("user_last_name")?,
-            full_name: row.maybe_text("user_full_name")?,
-            gender: row.maybe_text("user_gender")?,
-            phones: serde_json::from_str(&row.text("user_phones")?).map_err(|_| broken("users.phones"))?,
-            metadata: Metadata::from_stored(&row.text("user_metadata")?)
-                .map_err(|_| broken("users.metadata"))?,
-            last_login_at: row.maybe_instant("user_last_login_at")?,
             sessions_ended: SessionsEnded::from_row(
                 row,
                 "user_sessions_not_before",
                 "user_sessions_end_reason",
             )?,
             session_kept: row.maybe_text("user_session_kept")?.map(SessionId::from_stored),
+            customer_id: CustomerId::from_stored(row.text("customer_id")?),
+            customer_kind: CustomerKind::parse(&row.text("customer_kind")?)
+                .ok_or_else(|| broken("customers.kind"))?,
+            customer_status: CustomerStatus::parse(&row.text("customer_status")?)
+                .ok_or_else(|| broken("customers.status"))?,
             customer_sessions_ended: SessionsEnded::from_row(
                 row,
                 "customer_sessions_not_before",
                 "customer_sessions_end_reason",
             )?,
-            created_at: row.instant("user_created_at")?,
-            updated_at: row.instant("user_updated_at")?,
         }))
     }
 
@@ -201,16 +170,6 @@ impl User {
             (UserKind::Customer, CustomerKind::Individual) => Family::Individual,
             (UserKind::Customer, CustomerKind::Organization) => Family::Organization,
         }
-    }
-
-    /// The stored full name, or first and last joined.
-    #[must_use]
-    pub fn display_name(&self) -> Option<String> {
-        self.full_name.clone().or_else(|| {
-            let parts: Vec<&str> =
-                [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
-            (!parts.is_empty()).then(|| parts.join(" "))
-        })
     }
 
     /// The highest of the roles: ADMIN before USER, others as given.

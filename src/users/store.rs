@@ -11,19 +11,33 @@ use super::{LoginName, Metadata, PersonDetails, Phone, User, UserKind};
 /// The columns [`super::User::from_row`] reads, of `users u` and `customers c`.
 macro_rules! user_columns {
     () => {
-        "u.id as user_id, u.kind as user_kind, u.status as user_status, u.password_hash as user_password_hash, \
-         u.password_version as user_password_version, \
-         u.roles as user_roles, u.email as user_email, u.first_name as user_first_name, \
-         u.last_name as user_last_name, u.full_name as user_full_name, u.gender as user_gender, \
-         u.phones as user_phones, u.metadata as user_metadata, u.last_login_at as user_last_login_at, \
-         u.sessions_not_before as user_sessions_not_before, \
-         u.sessions_end_reason as user_sessions_end_reason, u.session_kept as user_session_kept, u.created_at as user_created_at, \
-         u.updated_at as user_updated_at, c.id as customer_id, c.kind as customer_kind, \
+        "u.id as user_id, u.kind as user_kind, u.status as user_status, u.roles as user_roles, \
+         u.sessions_not_before as user_sessions_not_before, u.sessions_end_reason as user_sessions_end_reason, \
+         u.session_kept as user_session_kept, c.id as customer_id, c.kind as customer_kind, \
          c.status as customer_status, c.sessions_not_before as customer_sessions_not_before, \
          c.sessions_end_reason as customer_sessions_end_reason"
     };
 }
 pub(crate) use user_columns;
+
+/// The columns [`super::UserProfile::from_row`] reads, of `users u`.
+macro_rules! user_profile_columns {
+    () => {
+        "u.email as user_email, u.first_name as user_first_name, u.last_name as user_last_name, \
+         u.full_name as user_full_name, u.gender as user_gender, u.phones as user_phones, \
+         u.metadata as user_metadata, u.last_login_at as user_last_login_at, u.created_at as user_created_at, \
+         u.updated_at as user_updated_at"
+    };
+}
+pub(crate) use user_profile_columns;
+
+/// The columns [`super::StoredPassword::from_row`] reads, of `users u`.
+macro_rules! user_password_columns {
+    () => {
+        "u.password_hash as user_password_hash, u.password_version as user_password_version"
+    };
+}
+pub(crate) use user_password_columns;
 
 /// A user that is being made.
 #[derive(Clone, Debug)]
@@ -273,11 +287,12 @@ pub fn end_sessions(
 }
 
 /// The user's own change: all sessions end but the one it is made in. Refused ("user") unless what was read
-/// still holds: they may log in, the password is the one that was checked, nothing else has ended the sessions.
+/// still holds: they may log in, the password is the one that was checked, by its version, nothing else has ended the sessions.
 #[must_use]
 pub fn change_password(
     tenant: &TenantId,
     user: &User,
+    checked_version: i64,
     hash: &PasswordHash,
     kept: &SessionId,
     now: Timestamp,
@@ -291,7 +306,7 @@ pub fn change_password(
     .bind(hash.as_str())
     .bind(now)
     .bind(kept)
-    .bind(user.password_version)
+    .bind(checked_version)
     .bind(user.sessions_ended.as_ref().map_or(0, |ended| ended.at.as_millis()))
     .must_change("user")
 }

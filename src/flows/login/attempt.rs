@@ -18,10 +18,10 @@ use crate::passwords::{Presence, Ticket, Verdict};
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::{self, NewSession};
 use crate::throttles::{Proof, Subject};
-use crate::users::{self, User};
-use crate::{devices, flows::login::read::Found};
+use crate::{devices, users};
 
 use super::proof::networks_with;
+use super::read::{Found, NamedUser};
 use super::{LoggedIn, Login, limits, rehash};
 
 /// One attempt, with everything that was read for it.
@@ -48,7 +48,7 @@ impl Attempt {
             Some(source) => Some(source.enter(&self.app, &self.found.tenant.id, ticket.deadline()).await?),
             None => None,
         };
-        let stored = self.found.user.as_ref().and_then(|user| user.password_hash.clone());
+        let stored = self.found.hash().cloned();
         let password = self.request.password.clone();
         let verdict = self.attempt().verify(ticket, &presence, password, stored).await?;
         self.conclude(verdict).await
@@ -58,7 +58,7 @@ impl Attempt {
         PasswordAttempt {
             app: &self.app,
             tenant: &self.found.tenant,
-            user: self.found.user.as_ref().map(|user| &user.id),
+            user: self.found.user().map(|user| &user.id),
             session: None,
             proof: self.proof,
             subject: &self.subject,
@@ -71,10 +71,11 @@ impl Attempt {
     }
 
     /// The user who may have a session now, or why there is none: for the event, never for the answer.
-    fn admitted(&self, verdict: Verdict) -> Result<&User, &'static str> {
-        let Some(user) = &self.found.user else { return Err("unknown_user") };
+    fn admitted(&self, verdict: Verdict) -> Result<&NamedUser, &'static str> {
+        let Some(named) = &self.found.named else { return Err("unknown_user") };
+        let NamedUser { user, password, .. } = named;
         let reasons = [
-            (user.password_hash.is_none(), "no_password"),
+            (password.hash.is_none(), "no_password"),
             (!verdict.matches, "wrong_password"),
             (!user.active, "user_disabled"),
             (!user.customer_status.admits(), "customer_disabled"),
@@ -84,29 +85,31 @@ impl Attempt {
         ];
         match reasons.into_iter().find(|(holds, _)| *holds) {
             Some((_, reason)) => Err(reason),
-            None => Ok(user),
+            None => Ok(named),
         }
     }
 
     async fn conclude(self, verdict: Verdict) -> Result<LoggedIn, Error> {
-        let user = match self.admitted(verdict) {
-            Ok(user) => user.clone(),
+        let named = match self.admitted(verdict) {
+            Ok(named) => named,
             Err(reason) => return Err(self.attempt().fail(reason).await),
         };
-        let logged_in = self.succeed(user).await?;
-        if verdict.needs_rehash {
-            rehash::later(&self.app, &logged_in, self.request.password);
+        let logged_in = self.succeed(named).await?;
+        if let Some(old) = named.password.hash.clone().filter(|_| verdict.needs_rehash) {
+            rehash::later(&self.app, &logged_in, old, self.request.password);
         }
         Ok(logged_in)
     }
 
-    async fn succeed(&self, user: User) -> Result<LoggedIn, Error> {
+    async fn succeed(&self, named: &NamedUser) -> Result<LoggedIn, Error> {
         let Self { app, request, found, key, now, .. } = self;
+        let NamedUser { user, profile, .. } = named;
         let tenant = &found.tenant;
         let tenant_key = found.key.as_ref().map(|key| key.id.clone());
         // One for the row and the token: another may become current meanwhile.
         let master = app.master.current();
-        let session = NewSession::open(tenant, &user, tenant_key, key.kid(), &master, *now);
+        let session =
+            NewSession::open(tenant, user, profile.last_login_at, tenant_key, key.kid(), &master, *now);
         let of_session = OfSession {
             id: &session.id,
             tenant_key: session.tenant_key_id.as_ref(),
@@ -114,7 +117,7 @@ impl Attempt {
             idle_expires_at: session.idle_expires_at,
             expires_at: session.expires_at,
         };
-        let claims = access_claims(app, tenant, &user, of_session, *now);
+        let claims = access_claims(app, tenant, user, &profile.metadata, of_session, *now);
         let access_token = match key.sign(tenant.settings.token_type, &claims) {
             Ok(token) => token,
             // The password was right and the fault is ours: it must not count.
@@ -130,20 +133,22 @@ impl Attempt {
             salt: &session.salt,
         };
         let refresh_token = refresh_tokens::compute(&master, &binding, 1);
-        self.attempt().succeed(self.success(&user, &session), Some(key.kid())).await?;
+        self.attempt().succeed(self.success(named, &session), Some(key.kid())).await?;
         Ok(LoggedIn {
             access_token,
             refresh_token,
             claims,
             tenant: tenant.clone(),
-            user,
+            user: user.clone(),
+            profile: profile.clone(),
             session,
             client: request.client.clone(),
         })
     }
 
     /// Everything that becomes true with a success: user → session → throttle → attempt.
-    fn success(&self, user: &User, session: &NewSession) -> Change {
+    fn success(&self, named: &NamedUser, session: &NewSession) -> Change {
+        let NamedUser { user, password, .. } = named;
         let Self { request, found, key, now, .. } = self;
         let tenant = &found.tenant.id;
         let change = ChangeId::random();
@@ -177,7 +182,7 @@ impl Attempt {
             events::store::insert_if_device_is_new(tenant, &first, &others, device, &change, *now)
         });
         Change::new()
-            .with(users::store::note_login(tenant, &user.id, user.password_version, key.kid(), *now))
+            .with(users::store::note_login(tenant, &user.id, password.version, key.kid(), *now))
             .with_all(noted)
             // What ends by this login ends now, not when the login began.
             .with_all(limits::make_room(&found.tenant, user, &request.client, self.app.clock.now()))

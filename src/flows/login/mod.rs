@@ -25,7 +25,7 @@ use crate::passwords::Presence;
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Tenant, TenantName};
 use crate::throttles::Proof;
-use crate::users::{LoginName, User};
+use crate::users::{LoginName, User, UserProfile};
 
 use super::new_password::ticket;
 use super::password_attempt::tells_of_the_hash;
@@ -79,8 +79,9 @@ pub struct LoggedIn {
     pub refresh_token: String,
     pub claims: Claims,
     pub tenant: Tenant,
-    /// As before this login: `last_login_at` is the one before.
     pub user: User,
+    /// As before this login: `last_login_at` is the one before.
+    pub profile: UserProfile,
     pub session: NewSession,
     pub client: Client,
 }
@@ -146,7 +147,7 @@ async fn admit_source(
     proof: Proof,
     now: Timestamp,
 ) -> Result<Option<SourceAttempt>, Error> {
-    let Found { tenant, key, user, source, failures, .. } = found;
+    let Found { tenant, key, source, failures, .. } = found;
     let Some(of) = LimitedSource::of(app, tenant, key.as_ref(), &request.client, proof) else {
         return Ok(None);
     };
@@ -155,7 +156,7 @@ async fn admit_source(
     } else {
         of.admit_now(app, &tenant.id, now).await?;
     }
-    let who = user.as_ref().map_or(request.name.as_str(), |user| user.id.as_str());
+    let who = found.user().map_or(request.name.as_str(), |user| user.id.as_str());
     let pair = app.master.current().pair_digest([tenant.id.as_str(), who], request.password.expose_secret());
     Ok(Some(SourceAttempt { of, pair }))
 }
@@ -163,9 +164,8 @@ async fn admit_source(
 /// An attempt from its place in the hash queue to its end.
 async fn drive(attempt: Attempt) -> Result<LoggedIn, Error> {
     let Attempt { app, found, .. } = &attempt;
-    let stored = found.user.as_ref().and_then(|user| user.password_hash.as_ref());
     // It waits for a slot for as long as its place in the hash queue is good.
-    let ticket = ticket(app, &found.tenant, stored)?;
+    let ticket = ticket(app, &found.tenant, found.hash())?;
     let (presence, _guard) = Presence::new();
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))

@@ -88,7 +88,7 @@ pub(super) fn proven(
         .shown_session
         .as_ref()
         .filter(|session| token.is_some_and(|token| holds(app, token, session, found)));
-    let Some(user) = &found.user else { return (Proof::None, Subject::name(&digest)) };
+    let Some(user) = found.user() else { return (Proof::None, Subject::name(&digest)) };
     if let Some(device) = &found.device {
         // One that was forgotten and seen again is another device: whoever has the old one's token is a stranger.
         let full = session.is_some_and(|session| {

@@ -4,16 +4,17 @@
 use crate::app::SharedApp;
 use crate::client::WebOrigin;
 use crate::clock::Timestamp;
-use crate::db::Statement;
+use crate::db::{DbError, Row, Statement};
 use crate::error::Error;
+use crate::passwords::PasswordHash;
 use crate::refresh_tokens::RefreshToken;
 use crate::source_limits::store::failure_columns;
 use crate::source_limits::{Failures, Source, bind_failures};
 use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantKey, TenantName};
-use crate::users::User;
-use crate::users::store::user_columns;
+use crate::users::store::{user_columns, user_password_columns, user_profile_columns};
+use crate::users::{StoredPassword, User, UserProfile};
 
 use super::Login;
 use super::proof::{KnownDevice, ShownSession};
@@ -23,13 +24,42 @@ use super::proof::{KnownDevice, ShownSession};
 pub struct Found {
     pub tenant: Tenant,
     pub key: Option<TenantKey>,
-    pub user: Option<User>,
+    pub named: Option<NamedUser>,
     pub origin_listed: bool,
     pub device: Option<KnownDevice>,
     pub shown_session: Option<ShownSession>,
     /// Of which source `failures` are; a key that vouches may show that the login comes from another.
     pub source: Source,
     pub failures: Failures,
+}
+
+/// The user who has the name.
+#[derive(Debug)]
+pub struct NamedUser {
+    pub user: User,
+    pub profile: UserProfile,
+    pub password: StoredPassword,
+}
+
+impl NamedUser {
+    /// `None` where the join found nobody.
+    fn from_row(row: &Row) -> Result<Option<Self>, DbError> {
+        let Some(user) = User::from_row(row)? else { return Ok(None) };
+        let password = StoredPassword::from_row(row, &user.id)?;
+        Ok(Some(Self { user, profile: UserProfile::from_row(row)?, password }))
+    }
+}
+
+impl Found {
+    /// Who has the name, if anybody does.
+    pub fn user(&self) -> Option<&User> {
+        self.named.as_ref().map(|named| &named.user)
+    }
+
+    /// The hash that the password is held against; `None` where there is none.
+    pub fn hash(&self) -> Option<&PasswordHash> {
+        self.named.as_ref().and_then(|named| named.password.hash.as_ref())
+    }
 }
 
 macro_rules! reading {
@@ -41,6 +71,10 @@ macro_rules! reading {
             tenant_key_columns!(),
             ", ",
             user_columns!(),
+            ", ",
+            user_profile_columns!(),
+            ", ",
+            user_password_columns!(),
             ", exists (select 1 from tenant_origins o where o.tenant_id = t.id and o.origin = $4) \
              as origin_listed, d.change_id as known_device_id, d.first_seen_at as known_device_first_seen_at, \
              d.networks as known_device_networks, \
@@ -91,7 +125,7 @@ pub async fn find(
     Ok(Some(Found {
         tenant: Tenant::from_row(row)?,
         key: TenantKey::from_row(row)?,
-        user: User::from_row(row)?,
+        named: NamedUser::from_row(row)?,
         origin_listed: row.bool("origin_listed")?,
         device: KnownDevice::from_row(row)?,
         shown_session: ShownSession::from_row(row)?,

@@ -11,8 +11,7 @@ use crate::users;
 use super::LoggedIn;
 
 /// Begins it in a task of its own; nobody waits for it.
-pub(super) fn later(app: &SharedApp, logged_in: &LoggedIn, password: SecretString) {
-    let Some(old) = logged_in.user.password_hash.clone() else { return };
+pub(super) fn later(app: &SharedApp, logged_in: &LoggedIn, old: PasswordHash, password: SecretString) {
     let (app, tenant, user) = (app.clone(), logged_in.tenant.id.clone(), logged_in.user.id.clone());
     tokio::spawn(async move {
         let Some(new) = hash(&app, tenant.as_str(), password).await else { return };

@@ -25,7 +25,7 @@ use crate::request_limits::{REFRESH, REFUSED_REFRESH};
 use crate::sessions::Session;
 use crate::source_limits::Source;
 use crate::tenants::{Family, Tenant, TenantName};
-use crate::users::User;
+use crate::users::{User, UserProfile};
 
 use super::access_claims::{OfSession, access_claims};
 use super::login::PathId;
@@ -64,8 +64,9 @@ pub struct Refreshed {
     pub refresh_token: String,
     pub claims: Claims,
     pub tenant: Tenant,
-    /// `last_login_at` is the login before the session's, as that one told.
     pub user: User,
+    /// `last_login_at` is the login before the session's, as that one told.
+    pub profile: UserProfile,
     /// As it is now, held to the tenant's limits.
     pub session: Session,
 }
@@ -174,7 +175,7 @@ fn hold_to_guesses(
 
 /// The tokens of the session's generation as it is given, with everything their answer tells.
 async fn answer(app: &App, found: Found, session: Session, now: Timestamp) -> Result<Refreshed, Error> {
-    let Found { tenant, user, master_key_id, previous_login_at, salt, .. } = found;
+    let Found { tenant, user, profile, master_key_id, previous_login_at, salt, .. } = found;
     let key = signing_key(app, &tenant, now).await?;
     let of_session = OfSession {
         id: &session.id,
@@ -183,14 +184,14 @@ async fn answer(app: &App, found: Found, session: Session, now: Timestamp) -> Re
         idle_expires_at: session.idle_expires_at,
         expires_at: session.expires_at,
     };
-    let claims = access_claims(app, &tenant, &user, of_session, now);
+    let claims = access_claims(app, &tenant, &user, &profile.metadata, of_session, now);
     let access_token = key.sign(tenant.settings.token_type, &claims)?;
     let binding = read::binding(&tenant, &session, &salt);
     // The key that its login took: another one that is current now signs nobody out.
     let master = app.master.find(&master_key_id).ok_or(Error::RefreshToken)?;
     let refresh_token = refresh_tokens::compute(&master, &binding, generation(&session));
-    let user = User { last_login_at: previous_login_at, ..user };
-    Ok(Refreshed { access_token, refresh_token, claims, tenant, user, session })
+    let profile = UserProfile { last_login_at: previous_login_at, ..profile };
+    Ok(Refreshed { access_token, refresh_token, claims, tenant, user, profile, session })
 }
 
 /// Which refresh token is the session's current one; the row counts from 1.

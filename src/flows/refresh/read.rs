@@ -14,8 +14,8 @@ use crate::sessions::store::session_columns;
 use crate::tenants::keys::store::tenant_key_columns;
 use crate::tenants::store::tenant_columns;
 use crate::tenants::{Tenant, TenantKey};
-use crate::users::User;
-use crate::users::store::user_columns;
+use crate::users::store::{user_columns, user_profile_columns};
+use crate::users::{User, UserProfile};
 
 use super::Refresh;
 use super::decide::OpeningKey;
@@ -25,6 +25,7 @@ use super::decide::OpeningKey;
 pub(super) struct Found {
     pub(super) tenant: Tenant,
     pub(super) user: User,
+    pub(super) profile: UserProfile,
     /// As its row has it.
     pub(super) session: Session,
     pub(super) salt: Vec<u8>,
@@ -51,6 +52,8 @@ pub(super) async fn find(app: &App, request: &Refresh, token: &RefreshToken) -> 
         ", ",
         user_columns!(),
         ", ",
+        user_profile_columns!(),
+        ", ",
         tenant_key_columns!(),
         ", exists (select 1 from tenant_origins w where w.tenant_id = t.id and w.origin = $3) as origin_listed \
          from sessions s join tenants t on t.id = s.tenant_id \
@@ -72,6 +75,7 @@ pub(super) async fn find(app: &App, request: &Refresh, token: &RefreshToken) -> 
     let found = Found {
         tenant: Tenant::from_row(row)?,
         user: User::from_row(row)?.ok_or_else(broken)?,
+        profile: UserProfile::from_row(row)?,
         session: Session::from_row(row)?,
         salt: row.bytes("session_salt")?,
         master_key_id: row.text("session_refresh_key_id")?,
