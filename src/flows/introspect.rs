@@ -5,7 +5,6 @@ use crate::access_tokens::Claims;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::ids::TenantId;
 use crate::sessions::Session;
 use crate::tenants::Tenant;
 use crate::users::User;
@@ -37,7 +36,7 @@ pub enum ActiveKind {
 }
 
 /// The token, if it is one of the tenant's and good at this moment; `None` whatever else it is (R099, R100).
-pub async fn introspect(app: &App, tenant: &TenantId, token: &str) -> Result<Option<ActiveToken>, Error> {
+pub async fn introspect(app: &App, tenant: Tenant, token: &str) -> Result<Option<ActiveToken>, Error> {
     let now = app.clock.now();
     let Some(found) = find_by_token(app, tenant, token).await? else { return Ok(None) };
     if found.session.ending(&found.tenant, &found.user, now).is_some() {

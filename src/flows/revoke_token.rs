@@ -4,8 +4,9 @@ use crate::app::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::Actor;
-use crate::ids::{TenantId, TenantKeyId};
+use crate::ids::TenantKeyId;
 use crate::sessions::EndReason;
+use crate::tenants::Tenant;
 
 use super::token_session::{TokenSession, find_by_token};
 use super::{Ending, end_session};
@@ -14,7 +15,7 @@ use super::{Ending, end_session};
 /// tenant's, or not a token, is as good as revoked (RFC 7009 §2.2); that it could not be looked up is an error (R101).
 pub async fn revoke_token(
     app: &App,
-    tenant: &TenantId,
+    tenant: Tenant,
     key: &TenantKeyId,
     client: &Client,
     token: &str,

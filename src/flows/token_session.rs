@@ -4,12 +4,12 @@ use crate::access_tokens::Claims;
 use crate::app::App;
 use crate::db::Statement;
 use crate::error::Error;
-use crate::ids::{SessionId, TenantId};
+use crate::ids::SessionId;
 use crate::refresh_tokens::{self, Binding};
 use crate::sessions::Session;
 use crate::sessions::store::session_columns;
 use crate::tenants::Tenant;
-use crate::tenants::store::tenant_columns;
+use crate::tenants::store::tenant_standing_columns;
 use crate::users::User;
 use crate::users::store::user_columns;
 
@@ -43,15 +43,18 @@ pub(super) enum ShownToken {
 
 /// Reads a token by what it is, whatever its sender takes it for; `None` for all that is not this tenant's. Neither
 /// the token's times nor the session's end are held against it.
+///
+/// The tenant is its sender's, read when the request began: by its names and settings the request is judged, as any
+/// other. How the tenant stands is read anew with the session, for the body may have taken its time.
 pub(super) async fn find_by_token(
     app: &App,
-    tenant: &TenantId,
+    tenant: Tenant,
     token: &str,
 ) -> Result<Option<TokenSession>, Error> {
     if let Some(token) = refresh_tokens::parse(token) {
         let Some(found) = read(app, tenant, &token.session).await? else { return Ok(None) };
         let binding = Binding {
-            tenant,
+            tenant: &found.tenant.id,
             session: &found.session.id,
             device: found.session.device_id.as_deref(),
             salt: &found.salt,
@@ -61,7 +64,7 @@ pub(super) async fn find_by_token(
             && token.holds(&app.master, &binding);
         return Ok(is_ours.then(|| found.shown_by(ShownToken::Refresh { generation: token.generation })));
     }
-    let signed = verify(app, token).await?.filter(|signed| signed.tenant == *tenant);
+    let signed = verify(app, token).await?.filter(|signed| signed.tenant == tenant.id);
     let Some(signed) = signed else { return Ok(None) };
     let Some(session) = SessionId::parse(&signed.claims.sid) else { return Ok(None) };
     let Some(found) = read(app, tenant, &session).await? else { return Ok(None) };
@@ -91,10 +94,10 @@ impl Found {
 }
 
 /// The session with all that decides whether it lives, and its part in the refresh token.
-async fn read(app: &App, tenant: &TenantId, session: &SessionId) -> Result<Option<Found>, Error> {
+async fn read(app: &App, tenant: Tenant, session: &SessionId) -> Result<Option<Found>, Error> {
     let statement = Statement::new(concat!(
         "select ",
-        tenant_columns!(),
+        tenant_standing_columns!(),
         ", ",
         user_columns!(),
         ", coalesce(u.username, u.email) as shown_username, ",
@@ -107,13 +110,13 @@ async fn read(app: &App, tenant: &TenantId, session: &SessionId) -> Result<Optio
          left join tenant_keys k on k.tenant_id = s.tenant_id and k.id = s.tenant_key_id \
          where s.tenant_id = $1 and s.id = $2"
     ))
-    .bind(tenant)
+    .bind(&tenant.id)
     .bind(session);
     let rows = app.db.fetch(statement).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let broken = || Error::Internal(anyhow::anyhow!("a session without a user"));
     Ok(Some(Found {
-        tenant: Tenant::from_row(row)?,
+        tenant: tenant.as_it_stands(row)?,
         user: User::from_row(row)?.ok_or_else(broken)?,
         username: row.maybe_text("shown_username")?,
         session: Session::from_row(row)?,

@@ -129,9 +129,7 @@ impl Tenant {
             Ok(settings) => (settings, None),
             Err(error) => (Settings::default(), Some(error.to_string())),
         };
-        let status = row.text("tenant_status")?;
-        let status = TenantStatus::parse(&status)
-            .ok_or_else(|| DbError::Failed(format!("tenants.status: unknown word {status}")))?;
+        let Standing { status, valid_kids, sessions_ended } = Standing::from_row(row)?;
         let next = row.maybe_text("tenant_next_signing_kid")?.zip(row.maybe_instant("tenant_next_signs_at")?);
         Ok(Self {
             id: TenantId::from_stored(row.text("tenant_id")?),
@@ -143,19 +141,22 @@ impl Tenant {
             settings,
             settings_problem,
             signing: Signing { kid: row.maybe_text("tenant_signing_kid")?, next },
-            valid_kids: serde_json::from_str(&row.text("tenant_valid_kids")?)
-                .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
-            sessions_ended: SessionsEnded::from_row(
-                row,
-                "tenant_sessions_not_before",
-                "tenant_sessions_end_reason",
-            )?,
+            valid_kids,
+            sessions_ended,
             failure_floor: Duration::from_millis(
                 row.int("tenant_failure_floor_ms")?.try_into().unwrap_or_default(),
             ),
             created_at: row.instant("tenant_created_at")?,
             updated_at: row.instant("tenant_updated_at")?,
         })
+    }
+
+    /// The same tenant, and of this row what `tenant_standing_columns!` names: whether it is admitted, which keys count and
+    /// which sessions have ended, where that is decided later than the tenant was read. Names and settings stay.
+    pub fn as_it_stands(self, row: &Row) -> Result<Self, DbError> {
+        let Standing { status, valid_kids, sessions_ended } = Standing::from_row(row)?;
+        let (active, deleted) = (status == TenantStatus::Active, status == TenantStatus::Deleted);
+        Ok(Self { status, active, deleted, valid_kids, sessions_ended, ..self })
     }
 
     /// The signing key that new tokens are signed with.
@@ -174,6 +175,30 @@ impl Tenant {
     #[must_use]
     pub fn audience(&self, public_url: &str) -> String {
         self.settings.audience.clone().unwrap_or_else(|| self.issuer(public_url))
+    }
+}
+
+/// What of a tenant's row decides at the moment at which it is read.
+struct Standing {
+    status: TenantStatus,
+    valid_kids: Vec<String>,
+    sessions_ended: Option<SessionsEnded>,
+}
+
+impl Standing {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let status = row.text("tenant_status")?;
+        Ok(Self {
+            status: TenantStatus::parse(&status)
+                .ok_or_else(|| DbError::Failed(format!("tenants.status: unknown word {status}")))?,
+            valid_kids: serde_json::from_str(&row.text("tenant_valid_kids")?)
+                .map_err(|error| DbError::Failed(format!("tenants.valid_kids: {error}")))?,
+            sessions_ended: SessionsEnded::from_row(
+                row,
+                "tenant_sessions_not_before",
+                "tenant_sessions_end_reason",
+            )?,
+        })
     }
 }
 

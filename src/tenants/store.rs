@@ -11,16 +11,26 @@ use super::{Settings, Signing, Tenant, TenantName, TenantStatus, searchable};
 /// The columns [`super::Tenant::from_row`] reads, of `tenants t`, in its order.
 macro_rules! tenant_columns {
     () => {
-        "t.settings as tenant_settings, t.status as tenant_status, t.next_signing_kid as tenant_next_signing_kid, \
-         t.next_signs_at as tenant_next_signs_at, t.id as tenant_id, t.slug as tenant_slug, t.name as tenant_name, \
-         t.signing_kid as tenant_signing_kid, t.valid_kids as tenant_valid_kids, \
-         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason, \
-         t.failure_floor_ms as tenant_failure_floor_ms, t.created_at as tenant_created_at, \
-         t.updated_at as tenant_updated_at"
+        concat!(
+            "t.settings as tenant_settings, ",
+            crate::tenants::store::tenant_standing_columns!(),
+            ", t.next_signing_kid as tenant_next_signing_kid, t.next_signs_at as tenant_next_signs_at, \
+             t.id as tenant_id, t.slug as tenant_slug, t.name as tenant_name, t.signing_kid as tenant_signing_kid, \
+             t.failure_floor_ms as tenant_failure_floor_ms, t.created_at as tenant_created_at, \
+             t.updated_at as tenant_updated_at"
+        )
     };
 }
-
 pub(crate) use tenant_columns;
+
+/// The columns [`super::Tenant::as_it_stands`] reads, of `tenants t`, in its order.
+macro_rules! tenant_standing_columns {
+    () => {
+        "t.status as tenant_status, t.valid_kids as tenant_valid_kids, \
+         t.sessions_not_before as tenant_sessions_not_before, t.sessions_end_reason as tenant_sessions_end_reason"
+    };
+}
+pub(crate) use tenant_standing_columns;
 
 /// The tenant of this name, whatever its state; never the system tenant.
 #[must_use]

@@ -158,7 +158,7 @@ pub(super) async fn introspect(
 ) -> Result<Response, Error> {
     flows::take(&app, INTROSPECTION, &caller.key)?;
     let token = token(request, &app).await?;
-    let found = flows::introspect(&app, &caller.tenant.id, token.expose_secret()).await?;
+    let found = flows::introspect(&app, caller.tenant, token.expose_secret()).await?;
     let told =
         found.map_or_else(Introspection::default, |token| Introspection::new(token, &app.options.public_url));
     Ok(json_response(StatusCode::OK, serde_json::to_vec(&told).map_err(anyhow::Error::from)?))

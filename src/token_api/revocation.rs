@@ -35,8 +35,8 @@ pub(super) async fn revoke(
 ) -> Result<Response<Body>, Error> {
     flows::take(&app, REVOCATION, &caller.key)?;
     let token = token(request, &app).await?;
-    let BackendCaller { tenant, key, client, .. } = &caller;
-    flows::revoke_token(&app, &tenant.id, key, client, token.expose_secret()).await?;
+    let BackendCaller { tenant, key, client, .. } = caller;
+    flows::revoke_token(&app, tenant, &key, &client, token.expose_secret()).await?;
     let mut response = Response::new(Body::empty());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use futures_util::stream::once;
 use serde_json::{Value, json};
+use tokio::join;
+use tokio::sync::oneshot;
 use vestibule::customers::CustomerStatus;
 use vestibule::db::Statement;
 use vestibule::tenants::{self, Family, Settings, SettingsChange};
@@ -282,6 +287,33 @@ async fn R100_settings_and_keys_count_at_the_moment_of_asking() {
         let at = app.clock.now().plus_millis(after);
         app.change(Statement::new(sql.leak()).bind(&tenant.id).bind(at)).await;
         assert_eq!(is_active(&app, &tenant, &opened.refresh).await, active, "{set}");
+    }
+}
+
+#[tokio::test]
+async fn R100_how_the_tenant_stands_counts_when_the_body_has_come_and_not_when_the_request_began() {
+    for set in
+        ["sessions_not_before = $2, sessions_end_reason = 'x'", "valid_kids = '[]'", "status = 'suspended'"]
+    {
+        let (app, tenant, opened) = start().await;
+        let (begun, has_begun) = oneshot::channel();
+        let (come, has_come) = oneshot::channel::<()>();
+        let (parts, body) = with_token(INTROSPECT, &tenant, &opened.token).request().into_parts();
+        // Nobody asks for it before the caller is admitted.
+        let slow = once(async move {
+            begun.send(()).unwrap();
+            has_come.await.unwrap();
+            to_bytes(body, usize::MAX).await
+        });
+        let change = async {
+            has_begun.await.unwrap();
+            let sql =
+                format!("update tenants set {set} where id = $1 and cast($2 as bigint) > 0 returning id");
+            app.change(Statement::new(sql.leak()).bind(&tenant.id).bind(app.clock.now())).await;
+            come.send(()).unwrap();
+        };
+        let (answer, ()) = join!(app.send(Request::from_parts(parts, Body::from_stream(slow))), change);
+        assert_eq!(answer.expect(200).text, INACTIVE, "{set}");
     }
 }
 
