@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use secrecy::SecretString;
 use serde_json::json;
+use vestibule::access_tokens::VerifiedTokens;
 use vestibule::app::{App, AppOptions, Proxies, Refusals, SharedApp};
 use vestibule::clock::{Clock, Timestamp};
 use vestibule::customers::CustomerKind;
