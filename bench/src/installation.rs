@@ -16,7 +16,7 @@ use vestibule::db::{Access, Database, DatabaseOptions};
 use vestibule::secrets::MasterKeys;
 
 use crate::postgres::Postgres;
-use crate::process::Meter;
+use crate::process::{Janitor, Meter};
 
 /// What a server may take to become ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
@@ -171,10 +171,7 @@ impl Installation {
         let began = Instant::now();
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let pids = [vec![process.id()], self.ground.database_pids(self.engine)?].concat();
-        let mut server =
-            Server { process, address: listen.parse()?, meter: Meter::of(pids), ready_after: Duration::ZERO };
-        server.wait_until_ready(began)?;
-        Ok(server)
+        Server::ready(process, listen.parse()?, Meter::of(pids), began)
     }
 }
 
@@ -189,6 +186,7 @@ impl Drop for Installation {
 /// A server process; stopped when this is dropped.
 pub struct Server {
     process: Child,
+    janitor: Option<Janitor>,
     pub address: SocketAddr,
     /// It and its database.
     pub meter: Meter,
@@ -200,8 +198,14 @@ impl Server {
     /// A process that is none of an installation's and listens at `address`.
     pub fn other(process: Child, address: SocketAddr) -> Result<Self> {
         let meter = Meter::of([process.id()]);
-        let mut server = Self { process, address, meter, ready_after: Duration::ZERO };
-        server.wait_until_ready(Instant::now())?;
+        Self::ready(process, address, meter, Instant::now())
+    }
+
+    fn ready(process: Child, address: SocketAddr, meter: Meter, began: Instant) -> Result<Self> {
+        let janitor = Janitor::who("kill $1", &[&process.id().to_string()])?;
+        let mut server =
+            Self { process, janitor: Some(janitor), address, meter, ready_after: Duration::ZERO };
+        server.wait_until_ready(began)?;
         Ok(server)
     }
 
@@ -224,7 +228,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        drop(self.janitor.take());
         let _ = self.process.wait();
     }
 }

@@ -205,7 +205,7 @@ impl Work for Token {
             None => drop(self.key.sign(TokenType::Jwt, &self.claims)?),
             Some(token) => {
                 let unverified = Unverified::parse(token).ok_or_else(|| anyhow!("no token"))?;
-                unverified.verify(&self.key).ok_or_else(|| anyhow!("the signature does not hold"))?;
+                unverified.verify_anew(&self.key).ok_or_else(|| anyhow!("the signature does not hold"))?;
             }
         }
         tokio::task::consume_budget().await;

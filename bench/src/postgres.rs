@@ -10,18 +10,23 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use crate::process::Janitor;
+
 /// A running server; stopped and removed when this is dropped.
 pub struct Postgres {
-    directory: TempDir,
+    directory: PathBuf,
     port: u16,
+    _janitor: Janitor,
 }
 
 impl Postgres {
     /// Makes a cluster with PostgreSQL's own settings in a folder of `within`, and starts it.
     pub fn start(within: &Path) -> Result<Self> {
-        let directory = TempDir::with_prefix_in("postgres-", within)?;
+        let directory = TempDir::with_prefix_in("postgres-", within)?.keep();
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let started = Self { directory, port };
+        let stop = "kill -QUIT $(head -n 1 \"$1/data/postmaster.pid\") && sleep 1; rm -rf \"$1\"";
+        let janitor = Janitor::who(stop, &[&directory.display().to_string()])?;
+        let started = Self { directory, port, _janitor: janitor };
         started.give_away()?;
         let mut initdb = unprivileged(&program("initdb")?)?;
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"]);
@@ -35,7 +40,7 @@ impl Postgres {
     }
 
     fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        self.directory.join("data")
     }
 
     /// Makes an empty database and tells its URL.
@@ -59,21 +64,15 @@ impl Postgres {
 
     fn pg_ctl(&self, arguments: &[&str]) -> Result<()> {
         let mut command = unprivileged(&program("pg_ctl")?)?;
-        let log = self.directory.path().join("data").join("log");
+        let log = self.data().join("log");
         run(command.arg("-D").arg(self.data()).args(["-s", "-w", "-l"]).arg(log).args(arguments))
     }
 
     fn give_away(&self) -> Result<()> {
         if let Some((user, group)) = somebody()? {
-            std::os::unix::fs::chown(self.directory.path(), Some(user), Some(group))?;
+            std::os::unix::fs::chown(&self.directory, Some(user), Some(group))?;
         }
         Ok(())
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        let _ = self.pg_ctl(&["-m", "immediate", "stop"]);
     }
 }
 

@@ -1,12 +1,37 @@
 //! What a process costs: processor time and memory, as Linux tells them in `/proc` (proc(5)).
 
 use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 /// `USER_HZ`: the unit of `/proc/PID/stat`, 100 a second on every Linux that we know.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// Does something when it is dropped, and also when this process dies, however it does: so that no server is left behind.
+pub struct Janitor(Child);
+
+impl Janitor {
+    /// Runs a shell's command then, with these for `$1`, `$2` and so on.
+    pub fn who(command: &str, arguments: &[&str]) -> Result<Self> {
+        // It waits for the end of its standard input, which comes with the end of this process; a signal to the whole
+        // group does not reach it.
+        let script = format!("cat >/dev/null; {command}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, "janitor"]).args(arguments).process_group(0);
+        let shell = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(shell.spawn()?))
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
 
 /// Processes whose cost is counted together: a server, or a PostgreSQL server with all its backends.
 #[derive(Clone, Debug)]
