@@ -65,6 +65,9 @@ impl Bench {
             runs.push(seen);
             callers = back;
         }
+        let (failed, done) =
+            runs.iter().fold((0, 0), |(failed, done), seen| (failed + seen.failed, done + seen.done));
+        anyhow::ensure!(failed * 1_000 <= done, "{part}: {what}: {failed} calls failed and {done} were done");
         let row = Row::of(part, engine.name(), what, told, &runs);
         self.report.row(row.clone());
         Ok((row, callers))

@@ -11,7 +11,7 @@ use crate::bench::{Bench, bring_to_life, share};
 use crate::calls::{Live, Login, Refresh};
 use crate::installation::{Engine, Installation, Server};
 use crate::limits;
-use crate::load::{self, Seen};
+use crate::load::{self, Seen, as_f64};
 use crate::login;
 use crate::report::{Latency, Row};
 use crate::seed::{self, Person};
@@ -93,6 +93,15 @@ fn measure(
             p99(flooded) / p99(quiet),
         );
         bench.report.fact(name, &format!("other tenant's {what} in a flood: p99, ms"), p99(flooded));
+        let lost = as_f64(flooded.refused + flooded.failed)
+            / as_f64(flooded.refused + flooded.failed + flooded.done);
+        bench.report.at_most(
+            name,
+            &format!("other tenant's {what} in a flood: share that was refused"),
+            lost,
+            0.01,
+            "",
+        );
     }
     let load = |rate: f64| format!("{rate:.0}/s");
     for (what, load, seen) in [

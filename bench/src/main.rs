@@ -110,6 +110,7 @@ fn main() -> Result<()> {
         return runtime.block_on(bare::serve(address, bytes));
     }
     let before = arguments.before.as_ref().map(read_report).transpose()?;
+    let head = arguments.page_head.as_ref().map(fs::read_to_string).transpose()?.unwrap_or_default();
     let (report, outcome) = measure(&arguments, &runtime)?;
     show(&report, before.as_ref())?;
     // What was measured before something failed is shown, and not written down.
@@ -118,7 +119,6 @@ fn main() -> Result<()> {
         fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
     }
     if let Some(path) = &arguments.page {
-        let head = arguments.page_head.as_ref().map(fs::read_to_string).transpose()?.unwrap_or_default();
         fs::write(path, format!("{head}{}", report.markdown(before.as_ref())))?;
     }
     Ok(())

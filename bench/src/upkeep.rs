@@ -47,12 +47,18 @@ pub fn run(bench: &mut Bench, runtime: &Handle, count: usize) -> Result<()> {
         let after = runtime.block_on(seeded.installation.database_bytes())?;
         bench.report.fact(
             engine.name(),
-            "database after the deletion ÷ before",
+            "database after a minute of deletion ÷ before",
             as_f64(after) / as_f64(before),
         );
         if engine == Engine::Sqlite {
             let mib = as_f64(fs::metadata(log)?.len()) / 1_048_576.0;
-            bench.report.at_most(engine.name(), "the log's file after the deletion", mib, 64.0, "MiB");
+            bench.report.at_most(
+                engine.name(),
+                "the log's file after a minute of deletion",
+                mib,
+                64.0,
+                "MiB",
+            );
         }
         runtime.block_on(db.close());
     }

@@ -379,3 +379,49 @@ struct Personal<'a> {
 pub fn personal_digest(salt: &[u8], personal: &str) -> [u8; 32] {
     sha256(&[salt, personal.as_bytes()].concat())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::client::SeenTenant;
+    use crate::client_address::ClientAddress;
+
+    use super::*;
+
+    #[test]
+    fn the_personal_part_is_an_object_whose_names_are_in_their_order() {
+        let ip = IpAddr::from([203, 0, 113, 7]);
+        let client = Client {
+            peer: ip,
+            address: ClientAddress { ip, reason: AddressReason::Peer },
+            forwarded_for: Some("1.1.1.1, \"x\"".to_owned()),
+            forwarded: None,
+            source: Some("app".to_owned()),
+            platform: None,
+            device_id: Some("d\u{1}\u{e9}".to_owned()),
+            user_agent: Some("a\\b".to_owned()),
+            request_id: String::new(),
+            correlation_id: None,
+            tenant: SeenTenant::default(),
+            web_origin: None,
+        };
+        for (forwarded, note) in [(None, None), (Some("for=1.1.1.1"), Some("asked for"))] {
+            let client = Client { forwarded: forwarded.map(str::to_owned), ..client.clone() };
+            let event = Event {
+                client: Some(&client),
+                note,
+                ..Event::new(EventName::AuthnLoginSuccess, Actor::System)
+            };
+            let mut expected = json!({
+                "clientIp": ip, "clientIpReason": "peer", "correlationId": null, "deviceId": client.device_id,
+                "forwardedFor": client.forwarded_for, "peer": ip, "platform": null, "source": "app",
+                "userAgent": client.user_agent,
+            });
+            if let (Some(forwarded), Some(note)) = (forwarded, note) {
+                expected["forwarded"] = json!(forwarded);
+                expected["reason"] = json!(note);
+            }
+            // Maps are sorted by name, and so is what is sealed.
+            assert_eq!(event.personal(), Some(expected.to_string()));
+        }
+    }
+}

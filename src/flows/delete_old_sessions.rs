@@ -4,7 +4,7 @@
 //! Ids bear the time at which a session opened, so the primary key finds them: what lies before an instant in a tenant
 //! opened before it, and has ended before it but for what was open then.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
@@ -21,8 +21,11 @@ const PAGE: i64 = 500;
 /// for it, and a session lies in pages of its own in most of the indexes: each is 20 KB of the log.
 const SLICE: i64 = 20;
 
+/// However slow the database is, so much is deleted a day that a busy tenant's sessions do not pile up.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it
-/// took. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error is the first one's.
+/// took, half a second at most. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error is the first one's.
 pub async fn delete_old_sessions(db: &Database, now: Timestamp, rest: u32) -> Result<(), Error> {
     let (mut outcome, mut after) = (Ok(()), None);
     loop {
@@ -59,7 +62,7 @@ async fn delete(db: &Database, tenant: &TenantId, since: Timestamp, rest: u32) -
         if ends.iter().flatten().any(|ended| *ended < since) {
             let began = Instant::now();
             db.apply(store::delete_ended(tenant, (&first, &last), since)).await?;
-            sleep(began.elapsed() * rest).await;
+            sleep((began.elapsed() * rest).min(LONGEST_REST)).await;
         }
         after = last;
     }

@@ -117,7 +117,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Gives the memory back to the system, and keeps the right to as much.
+    /// Gives the memory back to the system, and where that touches none of it takes as much again, to be there when it is
+    /// needed.
     pub(super) fn forget_memory(&mut self) -> Result<(), Broken> {
         self.replace_memory()?;
         match &mut self.memory {

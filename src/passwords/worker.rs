@@ -20,9 +20,9 @@ use super::{NotHashed, Verdict, foreign, normalise};
 /// The longest that the thread for foreign hashes rests after one of them.
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
-/// How much nicer than the rest hash threads are: 10 leaves them a tenth of a core that somebody else wants as well, and all
-/// of one that nobody wants.
-const NICE: i32 = 10;
+/// How much nicer than the rest hash threads are: 5 leaves them a quarter of a core that somebody else wants as well, and all
+/// of one that nobody wants. More would let a flood of requests that cost nothing keep logins from their hash.
+const NICE: i32 = 5;
 
 /// What the hash threads share.
 pub(super) struct Shared {
@@ -91,6 +91,10 @@ fn forget_memory(engine: &mut Engine) {
 /// Lets all other threads go first (nice(2), on Linux of the calling thread alone): hashes fill every core for as long as
 /// anybody logs in, and what answers refreshes and session checks needs one for microseconds only.
 fn give_way() {
+    // Elsewhere it is of the whole process.
+    if !cfg!(target_os = "linux") {
+        return;
+    }
     if let Err(error) = rustix::process::nice(NICE) {
         tracing::warn!(%error, "hash threads keep the priority of all others: a login flood slows everything down");
     }

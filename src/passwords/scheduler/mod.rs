@@ -168,7 +168,7 @@ impl Queue {
             return self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let (state, waited) = self.ready.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-        match idle.take_if(|_| waited.timed_out()) {
+        match idle.take_if(|_| waited.timed_out() && state.waiting == 0) {
             None => state,
             Some(idle) => {
                 drop(state);

@@ -197,6 +197,40 @@ async fn R091_who_was_suspended_while_the_password_was_checked_changes_nothing()
 }
 
 #[tokio::test]
+async fn R091_a_session_that_ended_while_the_body_came_changes_no_password() {
+    use axum::body::{Body, to_bytes};
+    let app = TestApp::start().await;
+    let tenant = app.tenant("acme").await;
+    let family = Family::Individual;
+    let person = tenant.person(family);
+    let opened = app.open(&tenant, family).await;
+    let hashes =
+        async || app.passwords_now().await.into_iter().map(|row| row[..2].to_vec()).collect::<Vec<_>>();
+    let before = hashes().await;
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (come, has_come) = tokio::sync::oneshot::channel::<()>();
+    let (parts, body) = change(&tenant, &opened, PASSWORD, NEW).request().into_parts();
+    // Nobody asks for it before the session was looked at.
+    let slow = futures_util::stream::once(async move {
+        begun.send(()).unwrap();
+        has_come.await.unwrap();
+        to_bytes(body, usize::MAX).await
+    });
+    app.clock.advance(5);
+    let end = async {
+        has_begun.await.unwrap();
+        let now = app.clock.now().as_millis();
+        let set = format!("sessions_not_before = {now}, sessions_end_reason = 'ended_by_staff'");
+        app.update_user(person, &set).await;
+        come.send(()).unwrap();
+    };
+    let request = axum::http::Request::from_parts(parts, Body::from_stream(slow));
+    let (answer, ()) = tokio::join!(app.send(request), end);
+    assert_eq!(answer.expect(401).field("endReason"), "ended_by_staff");
+    assert_eq!(hashes().await, before);
+}
+
+#[tokio::test]
 async fn R004_a_refused_change_waits_for_the_tenants_floor_and_an_imported_hash_is_replaced() {
     let app = TestApp::start().await;
     let tenant = app.tenant("acme").await;
