@@ -51,6 +51,7 @@ fn at_cost(
         let db = installation.database().await?;
         let hash = hash_text(&seed::password_hash(options)?);
         let people = seed::tenant_with_users(&installation, &db, USERS, &hash).await?;
+        seed::gather_statistics(&db).await?;
         db.close().await;
         Ok::<_, anyhow::Error>(people)
     })?;

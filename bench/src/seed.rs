@@ -248,6 +248,7 @@ async fn write_sessions(
     let every = (count / sample.max(1)).max(1);
     let people: Arc<[Person]> = people.into();
     let (db, master, bar) = (db.clone(), Arc::clone(master), bar.clone());
+    let statistics_of = db.clone();
     let write = move |slice: usize| {
         let (db, master, people, bar) = (db.clone(), master.clone(), people.clone(), bar.clone());
         async move {
@@ -265,7 +266,9 @@ async fn write_sessions(
             Ok(kept)
         }
     };
-    Ok(together(count.div_ceil(TOGETHER), write).await?.into_iter().flatten().collect())
+    let sessions = together(count.div_ceil(TOGETHER), write).await?.into_iter().flatten().collect();
+    gather_statistics(&statistics_of).await?;
+    Ok(sessions)
 }
 
 fn open(master: &MasterKeys, person: &Person, now: Timestamp) -> (Statement, Session) {
@@ -316,6 +319,14 @@ fn client() -> Client {
         tenant: SeenTenant::default(),
         web_origin: None,
     }
+}
+
+/// What autovacuum does within a minute of so many new rows: until then PostgreSQL knows nothing of them.
+pub async fn gather_statistics(db: &Database) -> Result<()> {
+    if !db.is_sqlite() {
+        db.execute_script("analyze").await?;
+    }
+    Ok(())
 }
 
 /// Does something for each number, several at a time, and answers in no order.
