@@ -4,7 +4,7 @@ use anyhow::Result;
 use tokio::runtime::Handle;
 use vestibule::passwords::Options;
 
-use crate::bench::{Bench, Seeded, bring_to_life, share};
+use crate::bench::{Bench, SESSIONS_EACH, Seeded, bring_to_life, share};
 use crate::calls::{self, Live, Refresh};
 use crate::installation::{Engine, Installation, Server};
 use crate::load::as_f64;
@@ -16,7 +16,7 @@ use crate::seed;
 /// Sessions that are called for: as many at every size, spread over all of them.
 const SAMPLE: usize = 10_000;
 /// Sessions beside the tenants whose number is varied.
-const SESSIONS_BESIDE_TENANTS: usize = 100_000;
+const SESSIONS_BESIDE_TENANTS: usize = 50_000;
 /// The dearest may cost so much more than the cheapest.
 const BOUND: f64 = 1.3;
 
@@ -59,7 +59,9 @@ async fn seed_tenants(bench: &Bench, engine: Engine, count: usize) -> Result<See
     let installation = Installation::create(&bench.ground, engine)?;
     let (db, master) = (installation.database().await?, installation.master()?);
     let hash = seed::password_hash(&Options::default())?;
-    let people = seed::tenants(&db, &master, (count, 1), &hash, &bench.bar).await?.concat();
+    // Nobody has more sessions than a login leaves them.
+    let users = (SESSIONS_BESIDE_TENANTS / SESSIONS_EACH / count).max(1);
+    let people = seed::tenants(&db, &master, (count, users), &hash, &bench.bar).await?.concat();
     let sessions = seed::sessions(&db, &master, &people, SESSIONS_BESIDE_TENANTS, SAMPLE, &bench.bar).await?;
     db.close().await;
     Ok(Seeded { installation, people, sessions })
