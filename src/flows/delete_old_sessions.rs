@@ -21,11 +21,12 @@ const PAGE: i64 = 500;
 /// for it, and a session lies in pages of its own in most of the indexes: each is 20 KB of the log.
 const SLICE: i64 = 20;
 
-/// However slow the database is, so much is deleted a day that a busy tenant's sessions do not pile up.
+/// However slow the database is, some forty sessions go in a second.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it
-/// took, half a second at most. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error is the first one's.
+/// took, [`LONGEST_REST`] at most. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error
+/// is the first one's.
 pub async fn delete_old_sessions(db: &Database, now: Timestamp, rest: u32) -> Result<(), Error> {
     let (mut outcome, mut after) = (Ok(()), None);
     loop {
