@@ -25,7 +25,7 @@ const SLICE: i64 = 20;
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it
-/// took, [`LONGEST_REST`] at most. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error
+/// took, `LONGEST_REST` at most. `now` is the cautious clock's. What fails keeps no other tenant's from going; the error
 /// is the first one's.
 pub async fn delete_old_sessions(db: &Database, now: Timestamp, rest: u32) -> Result<(), Error> {
     let (mut outcome, mut after) = (Ok(()), None);
