@@ -7,27 +7,28 @@ use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::SharedApp;
 use crate::error::Error;
 use crate::http::query::QueryNames;
+use crate::http::routes::Routes;
 use crate::http::{middleware, paths};
+use crate::public_api::docs::Make;
 use crate::public_api::openapi::Audience;
 use crate::telemetry::Metrics;
 use crate::tenants::Family;
 use crate::{directory_api, operator_api, public_api, sessions_api, token_api};
 
 /// The routes of the API, which are also those of the OpenAPI document.
-fn api() -> OpenApiRouter<SharedApp> {
-    let families = Family::ALL.into_iter().fold(OpenApiRouter::new(), |router, family| {
-        router.nest(paths::family_prefix(family), sessions_api::router(family))
+fn api() -> Routes {
+    let families = Family::ALL.into_iter().fold(Routes::new(), |routes, family| {
+        routes.nest(paths::family_prefix(family), sessions_api::router(family))
     });
     families.merge(directory_api::router()).merge(token_api::router()).merge(public_api::health::router())
 }
 
 /// The routes of the operator's listener that are in its OpenAPI document.
-fn operators() -> OpenApiRouter<SharedApp> {
+fn operators() -> Routes {
     operator_api::router().merge(public_api::health::router())
 }
 
@@ -43,40 +44,24 @@ pub fn operator_openapi() -> OpenApi {
     public_api::openapi::finish(operators().into_openapi(), Audience::Operators)
 }
 
-/// The routers of the public listener and of the operator's. Both show the API's document, which is made once.
-pub fn routers(app: &SharedApp, metrics: Metrics) -> (Router, Router) {
-    let (routes, document) = api().split_for_parts();
-    let document = public_api::openapi::finish(document, Audience::Tenants);
-    (public(routes, &document, app), operator(&document, app, metrics))
-}
-
 /// What customers' apps and tenants' backends reach.
 pub fn public_router(app: &SharedApp) -> Router {
-    let (routes, document) = api().split_for_parts();
-    public(routes, &public_api::openapi::finish(document, Audience::Tenants), app)
+    let (routes, described) = api().into_parts();
+    let routes = if app.options.public_docs {
+        routes.merge(public_api::docs::router(&[("/openapi.json", openapi)]))
+    } else {
+        routes
+    };
+    through_middleware(routes, app, QueryNames::of(described))
 }
 
 /// What the operator reaches, on a listener of its own (R058, R125).
 pub fn operator_router(app: &SharedApp, metrics: Metrics) -> Router {
-    operator(&openapi(), app, metrics)
-}
-
-fn public(routes: Router<SharedApp>, document: &OpenApi, app: &SharedApp) -> Router {
-    let routes = if app.options.public_docs {
-        routes.merge(public_api::docs::router(&[("/openapi.json", document)]))
-    } else {
-        routes
-    };
-    through_middleware(routes, app, QueryNames::of(document))
-}
-
-fn operator(public: &OpenApi, app: &SharedApp, metrics: Metrics) -> Router {
-    let (routes, document) = operators().split_for_parts();
-    let document = public_api::openapi::finish(document, Audience::Operators);
-    let documents = [("/openapi.json", public), ("/openapi-operator.json", &document)];
+    let (routes, described) = operators().into_parts();
+    let documents = [("/openapi.json", openapi as Make), ("/openapi-operator.json", operator_openapi)];
     let routes =
         routes.merge(public_api::docs::router(&documents)).merge(operator_api::metrics_router(metrics));
-    through_middleware(routes, app, QueryNames::of(&document))
+    through_middleware(routes, app, QueryNames::of(described))
 }
 
 /// Puts routes behind what every request goes through; from the outside in: the answer's id, envelope,

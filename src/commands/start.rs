@@ -170,8 +170,8 @@ pub(super) async fn serve(
     users::peppers::remember_peppers(&app.db, app.passwords.peppers(), app.clock.now()).await?;
     let app = Arc::new(app);
     let background = [tokio::spawn(upkeep::run(app.clone())), tokio::spawn(metrics.clone().upkeep())];
-    let routers = server::routers(&app, metrics);
-    let served = listeners.serve(routers.0, routers.1, end_waiting_first(&app, stop)).await;
+    let (public, operator) = (server::public_router(&app), server::operator_router(&app, metrics));
+    let served = listeners.serve(public, operator, end_waiting_first(&app, stop)).await;
     for task in background {
         task.abort();
     }

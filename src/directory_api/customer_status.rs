@@ -1,8 +1,6 @@
 //! `/api/v2.1/admin/customers/{customerId}/…`: a customer's status, for a tenant's backend and staff.
 
 use axum::extract::{Path, Request, State};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers};
@@ -10,6 +8,7 @@ use crate::customers::CustomerMove;
 use crate::error::Error;
 use crate::flows;
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 
 use super::body::Reason;
 use super::customers::customer_id;
@@ -17,8 +16,8 @@ use super::examples;
 use super::views::DirectoryCustomer;
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(activate_customer))
         .routes(routes!(suspend_customer))
         .routes(routes!(resume_customer))

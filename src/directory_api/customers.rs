@@ -3,8 +3,6 @@
 use axum::extract::{Path, Request, State};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers, Read};
@@ -14,6 +12,7 @@ use crate::flows;
 use crate::http::envelope::Success;
 use crate::http::paging::{List, PageQuery};
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::CustomerId;
 
 use super::body;
@@ -25,8 +24,8 @@ use super::person::MAX_FULL_NAME;
 use super::views::{CustomerPage, DirectoryCustomer};
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list_customers)).routes(routes!(get_customer, change_customer))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_customers)).routes(routes!(get_customer, change_customer))
 }
 
 /// Reads a customer's id out of a path.

@@ -4,8 +4,6 @@ use axum::Extension;
 use axum::extract::{Path, Request, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageSessions, Read, UserCaller};
@@ -16,6 +14,7 @@ use crate::http::envelope::Success;
 use crate::http::paging::{List, PageQuery};
 use crate::http::paths;
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::{DeviceId, TenantId, UserId};
 use crate::sessions_api::own_path;
 use crate::tenants::Family;
@@ -26,10 +25,8 @@ use super::users::user_id;
 use super::{body, examples};
 
 /// The routes of backend and staff.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(list_user_devices))
-        .routes(routes!(change_user_device, forget_user_device))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_user_devices)).routes(routes!(change_user_device, forget_user_device))
 }
 
 /// A device from which a user has logged in.

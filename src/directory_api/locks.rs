@@ -5,8 +5,6 @@ use axum::body::HttpBody;
 use axum::extract::{Path, Request, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers, Read};
@@ -15,6 +13,7 @@ use crate::error::{Error, FieldError};
 use crate::events::EventName;
 use crate::flows::{self, Deed, Failure, LockView};
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 use crate::throttles::LockId;
 
 use super::credentials::{reason_problem, refuse_own};
@@ -22,8 +21,8 @@ use super::users::user_id;
 use super::{body, examples};
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list_user_locks)).routes(routes!(unlock_user))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_user_locks)).routes(routes!(unlock_user))
 }
 
 /// `data` of a user's locks.

@@ -26,12 +26,8 @@ mod user_status;
 mod users;
 mod views;
 
-use axum::Extension;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
-use utoipa_axum::routes;
-
-use crate::app::SharedApp;
 use crate::http::paths;
+use crate::http::routes::{Place, Routes, routes};
 use crate::tenants::Family;
 
 pub use credentials::{ChangePassword, LoginReset, PasswordChanged, ResetLogin, SetCredentials};
@@ -39,10 +35,10 @@ pub use password_resets::{RedeemSecret, ResetStarted, StartReset};
 
 /// All its routes.
 #[must_use]
-pub fn router() -> OpenApiRouter<SharedApp> {
+pub fn router() -> Routes {
     Family::ALL
         .into_iter()
-        .fold(OpenApiRouter::new(), |router, family| router.nest(paths::family_prefix(family), own(family)))
+        .fold(Routes::new(), |router, family| router.nest(paths::family_prefix(family), own(family)))
         .merge(registration::router())
         .merge(customers::router())
         .merge(customer_status::router())
@@ -63,9 +59,9 @@ pub fn router() -> OpenApiRouter<SharedApp> {
 }
 
 /// What a user does for themselves, relative to their family's prefix.
-fn own(family: Family) -> OpenApiRouter<SharedApp> {
-    let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
-    OpenApiRouter::new()
+fn own(family: Family) -> Routes {
+    let of_family = |place: Place| place.with(family);
+    Routes::new()
         .routes(of_family(routes!(credentials::change_password)))
         .routes(of_family(routes!(devices::list_devices)))
         .routes(of_family(routes!(devices::change_device, devices::forget_device)))

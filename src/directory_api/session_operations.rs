@@ -6,14 +6,13 @@ use axum::extract::{Path, Request, State};
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::warn;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageSessions, Read};
 use crate::error::Error;
 use crate::flows::{self, Matching};
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 use crate::ids::{SessionOperationId, TenantId};
 use crate::sessions::operations::SessionOperation;
 use crate::sessions::search::{SessionFilter, SessionState};
@@ -27,8 +26,8 @@ use super::session_search::InCommon;
 const WAITS: Duration = Duration::from_secs(2);
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(end_matching_sessions)).routes(routes!(get_session_operation))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(end_matching_sessions)).routes(routes!(get_session_operation))
 }
 
 /// Which sessions are to end.

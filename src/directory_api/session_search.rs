@@ -3,8 +3,6 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, Read};
@@ -12,6 +10,7 @@ use crate::error::Error;
 use crate::http::envelope::Success;
 use crate::http::paging::PageQuery;
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::{CustomerId, UserId};
 use crate::sessions::EndReason;
 use crate::sessions::search::SessionFilter;
@@ -22,8 +21,8 @@ use super::fields::Fields;
 use super::sessions::{DirectorySessionPage, page};
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(search_sessions))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(search_sessions))
 }
 
 /// What sessions have in common; what is left out does not matter.

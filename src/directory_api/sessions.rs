@@ -3,8 +3,6 @@
 use axum::extract::{Path, Request, State};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageSessions, Read};
@@ -14,6 +12,7 @@ use crate::http::envelope::Success;
 use crate::http::paging::{List, PageQuery};
 use crate::http::paths;
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::TenantId;
 use crate::sessions::EndReason;
 use crate::sessions::search::SessionFilter;
@@ -24,8 +23,8 @@ use super::examples;
 use super::users::user_id;
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(list_user_sessions, end_user_sessions))
         .routes(routes!(get_user_session, end_user_session))
 }

@@ -1,14 +1,13 @@
 //! `/api/v2.1/admin/users/{userId}/…`: a user's status, for a tenant's backend and staff.
 
 use axum::extract::{Path, Request, State};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers};
 use crate::error::Error;
 use crate::flows;
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 use crate::users::directory::UserMove;
 
 use super::body::Reason;
@@ -17,8 +16,8 @@ use super::users::user_id;
 use super::views::DirectoryUser;
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(suspend_user))
         .routes(routes!(resume_user))
         .routes(routes!(close_user))

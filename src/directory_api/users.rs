@@ -3,8 +3,6 @@
 use axum::extract::{Path, Request, State};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers, Read};
@@ -14,6 +12,7 @@ use crate::flows;
 use crate::http::envelope::Success;
 use crate::http::paging::{List, PageQuery};
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::{CustomerId, UserId};
 use crate::users::directory::UserFilters;
 use crate::users::{UserKind, UserStatus};
@@ -25,8 +24,8 @@ use super::views::{DirectoryUser, UserPage};
 use super::{body, examples};
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(list_users, add_staff))
         .routes(routes!(get_user, change_user))
         .routes(routes!(list_customer_users, add_customer_user))

@@ -12,3 +12,4 @@ pub mod middleware;
 pub mod paging;
 pub mod paths;
 pub mod query;
+pub mod routes;

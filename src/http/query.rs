@@ -2,43 +2,40 @@
 //! others. Credentials are never among them (R010).
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::Method;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
-use utoipa::openapi::path::{Operation, ParameterIn};
-use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 
 use crate::error::Error;
+
+use super::routes::{Describe, Described};
 
 /// The longest query, in bytes.
 const MAX_BYTES: usize = 4_096;
 
-/// Which parameters each route takes, by path and method; a path that is not here takes none.
-#[derive(Clone, Default, Debug)]
-pub struct QueryNames(HashMap<String, HashMap<Method, BTreeSet<String>>>);
+/// Which parameters each route takes, by its path; a path that is not here takes none.
+#[derive(Default, Debug)]
+pub struct QueryNames(HashMap<String, Taken>);
+
+/// What a path's handlers say that they take, which is asked when there is the first query.
+#[derive(Debug)]
+struct Taken {
+    describe: Vec<Describe>,
+    by_method: OnceLock<HashMap<Method, BTreeSet<String>>>,
+}
 
 impl QueryNames {
-    /// Reads them from the document that the handlers made.
+    /// Has the handlers say it.
     #[must_use]
-    pub fn of(document: &OpenApi) -> Self {
-        let mut names: HashMap<_, HashMap<_, _>> = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            for (method, operation) in [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ] {
-                if let Some(operation) = operation {
-                    names.entry(path.clone()).or_default().insert(method, of_operation(operation));
-                }
-            }
-        }
-        Self(names)
+    pub fn of(described: Described) -> Self {
+        let taken = |describe| Taken { describe, by_method: OnceLock::new() };
+        Self(described.0.into_iter().map(|(path, describe)| (path, taken(describe))).collect())
     }
 
     /// Refuses a query that the request's route does not take.
@@ -48,7 +45,7 @@ impl QueryNames {
             return Err(Error::malformed("query", format!("may have {MAX_BYTES} bytes at most")));
         }
         let path = request.extensions().get::<MatchedPath>();
-        let methods = path.and_then(|path| self.0.get(path.as_str()));
+        let methods = path.and_then(|path| self.0.get(path.as_str())).map(Taken::by_method);
         // HEAD is GET without a body (RFC 9110 §9.3.2).
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         // What the route does not have is the router's to refuse, with the methods that it has.
@@ -71,6 +68,28 @@ impl QueryNames {
         }
         Ok(())
     }
+}
+
+impl Taken {
+    fn by_method(&self) -> &HashMap<Method, BTreeSet<String>> {
+        self.by_method.get_or_init(|| {
+            let items = self.describe.iter().flat_map(|describe| describe().1.paths.into_values());
+            items.flat_map(|item| of_path(&item)).collect()
+        })
+    }
+}
+
+fn of_path(item: &PathItem) -> Vec<(Method, BTreeSet<String>)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ];
+    let taken =
+        |(method, operation): (Method, &Option<Operation>)| Some((method, of_operation(operation.as_ref()?)));
+    all.into_iter().filter_map(taken).collect()
 }
 
 fn of_operation(operation: &Operation) -> BTreeSet<String> {

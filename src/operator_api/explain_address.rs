@@ -7,8 +7,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::BODY_LIMIT;
 use crate::app::SharedApp;
@@ -17,9 +15,10 @@ use crate::error::Error;
 use crate::http::envelope::Success;
 use crate::http::explain::{AddressExplanation, Asked, explain};
 use crate::http::json;
+use crate::http::routes::{Routes, routes};
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(explain_address))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(explain_address))
 }
 
 /// A request as it would come in.

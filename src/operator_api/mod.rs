@@ -11,11 +11,11 @@ mod tenants;
 pub mod views;
 
 use axum::Router;
-use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::SharedApp;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::http::routes::Routes;
 use crate::telemetry::Metrics;
 use crate::tenants::TenantName;
 
@@ -24,7 +24,7 @@ const BODY_LIMIT: usize = 64 * 1024;
 
 /// The routes that take an operator's token.
 #[must_use]
-pub fn router() -> OpenApiRouter<SharedApp> {
+pub fn router() -> Routes {
     tenants::router()
         .merge(tenant_changes::router())
         .merge(sessions::router())

@@ -5,8 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::views::{Items, OperatorCreated, OperatorView};
 use super::{BODY_LIMIT, instant};
@@ -16,10 +14,11 @@ use crate::error::Error;
 use crate::flows;
 use crate::http::envelope::Success;
 use crate::http::json;
+use crate::http::routes::{Routes, routes};
 use crate::ids::OperatorId;
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list_operators, create_operator)).routes(routes!(revoke_operator))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_operators, create_operator)).routes(routes!(revoke_operator))
 }
 
 /// A new operator.

@@ -3,8 +3,6 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::tenant;
 use super::tenant_changes::Reason;
@@ -14,9 +12,10 @@ use crate::callers::OperatorCaller;
 use crate::error::Error;
 use crate::flows;
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(end_tenant_sessions))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(end_tenant_sessions))
 }
 
 /// End all of a tenant's sessions

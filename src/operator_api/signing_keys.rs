@@ -5,8 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::views::{Items, SigningKeyView};
 use super::{BODY_LIMIT, tenant};
@@ -16,12 +14,11 @@ use crate::error::Error;
 use crate::flows::{self, Begin};
 use crate::http::envelope::Success;
 use crate::http::json;
+use crate::http::routes::{Routes, routes};
 use crate::ids::MAX_ID_LENGTH;
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(list_signing_keys, rotate_signing_key))
-        .routes(routes!(retire_signing_key))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_signing_keys, rotate_signing_key)).routes(routes!(retire_signing_key))
 }
 
 /// A rotation.

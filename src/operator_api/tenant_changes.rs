@@ -6,8 +6,6 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 use tracing::warn;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::tenants::example_tenant;
 use super::views::TenantView;
@@ -18,11 +16,12 @@ use crate::error::Error;
 use crate::flows::{self, TenantChange};
 use crate::http::envelope::Success;
 use crate::http::json;
+use crate::http::routes::{Routes, routes};
 use crate::tenants::SettingsChange;
 use crate::tenants::deletion::Deletion;
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(update_tenant, delete_tenant))
         .routes(routes!(suspend_tenant))
         .routes(routes!(resume_tenant))

@@ -6,8 +6,6 @@ use axum::http::HeaderMap;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::views::{Items, TenantKeyCreated, TenantKeyView};
 use super::{BODY_LIMIT, instant, tenant};
@@ -17,13 +15,12 @@ use crate::error::Error;
 use crate::flows;
 use crate::http::envelope::Success;
 use crate::http::json;
+use crate::http::routes::{Routes, routes};
 use crate::ids::TenantKeyId;
 use crate::tenants::{KeyPurpose, TenantKeyRequest};
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(list_tenant_keys, create_tenant_key))
-        .routes(routes!(revoke_tenant_key))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(list_tenant_keys, create_tenant_key)).routes(routes!(revoke_tenant_key))
 }
 
 /// A new tenant key.

@@ -6,8 +6,6 @@ use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use super::tenant_keys::CreateTenantKey;
 use super::views::{Page, TenantFounded, TenantView};
@@ -20,6 +18,7 @@ use crate::http::envelope::Success;
 use crate::http::json;
 use crate::http::paging::{List, PageQuery};
 use crate::http::query::Query;
+use crate::http::routes::{Routes, routes};
 use crate::ids::system_tenant;
 use crate::tenants::settings::schema::json_schema;
 use crate::tenants::store::TenantFilter;
@@ -28,8 +27,8 @@ use crate::tenants::{Settings, SettingsChange, TenantStatus};
 /// The longest text that is searched for, in characters.
 const MAX_TEXT: usize = 100;
 
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub(super) fn router() -> Routes {
+    Routes::new()
         .routes(routes!(list_tenants, found_tenant))
         .routes(routes!(get_tenant))
         .routes(routes!(get_settings_schema))

@@ -3,17 +3,16 @@
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::error::Error;
 use crate::http::envelope::Success;
+use crate::http::routes::{Routes, routes};
 
 /// On both listeners.
 #[must_use]
-pub fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+pub fn router() -> Routes {
+    Routes::new().routes(routes!(healthz)).routes(routes!(readyz))
 }
 
 /// That the process answers.

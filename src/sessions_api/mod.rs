@@ -8,15 +8,12 @@ mod list;
 mod refresh;
 mod views;
 
-use axum::Extension;
 use secrecy::{ExposeSecret, SecretString};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
-use utoipa_axum::routes;
 
-use crate::app::SharedApp;
 use crate::callers::UserCaller;
 use crate::error::{Error, FieldError};
 use crate::http::paths;
+use crate::http::routes::{Place, Routes, routes};
 use crate::tenants::Family;
 use crate::users::is_unfit;
 
@@ -29,9 +26,9 @@ pub use views::{SessionEnded, SessionMetadata, SessionStarted, SessionView, Sess
 
 /// The routes of one family, relative to its prefix.
 #[must_use]
-pub fn router(family: Family) -> OpenApiRouter<SharedApp> {
-    let of_family = |routes: UtoipaMethodRouter<SharedApp>| routes.layer(Extension(family));
-    OpenApiRouter::new()
+pub fn router(family: Family) -> Routes {
+    let of_family = |place: Place| place.with(family);
+    Routes::new()
         .routes(of_family(routes!(
             create::start_session,
             refresh::refresh_session_without_id,

@@ -11,18 +11,17 @@ use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use serde_json::{Value, json};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::error::Error;
+use crate::http::routes::{Routes, routes};
 use crate::signing_keys::{self, CACHE_SECONDS};
 use crate::tenants::{self, Tenant, TenantName, slug};
 
 /// Keys and metadata are public; what has ended and what stands under `/oauth2/` is for backends.
 #[must_use]
-pub fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+pub fn router() -> Routes {
+    Routes::new()
         .routes(routes!(jwks))
         .routes(routes!(authorization_server_metadata))
         .routes(routes!(openid_configuration))

@@ -7,8 +7,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::app::SharedApp;
 use crate::callers::{DirectoryCaller, ManageUsers};
@@ -17,6 +15,7 @@ use crate::customers::{CustomerKind, CustomerRecord, CustomerStatus};
 use crate::error::Error;
 use crate::flows::{Registration, get_customer, get_user, register_customer};
 use crate::http::envelope::json_response;
+use crate::http::routes::{Routes, routes};
 use crate::ids::{CustomerId, TenantId, UserId};
 use crate::users::UserKind;
 use crate::users::directory::UserRecord;
@@ -26,8 +25,8 @@ use super::{body, examples};
 use bodies::{Read, RegisterIndividual, RegisterOrganization};
 
 /// Its routes.
-pub(super) fn router() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(register_individual)).routes(routes!(register_organization))
+pub(super) fn router() -> Routes {
+    Routes::new().routes(routes!(register_individual)).routes(routes!(register_organization))
 }
 
 /// The documented answer, with `redirectUrl` in its envelope.
