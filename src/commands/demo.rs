@@ -28,7 +28,7 @@ use crate::ids::{CustomerId, TenantId, UserId};
 use crate::installation;
 use crate::listeners::{Listeners, stop_signals};
 use crate::passwords::{PasswordHash, hash_blocking};
-use crate::secrets::MasterKeys;
+use crate::secrets::{self, MasterKeys};
 use crate::tenants::keys::DOCUMENTED_SECRETS;
 use crate::tenants::{self, Family, KeyPurpose, NewTenantKey, Profile, Settings};
 use crate::users::store::NewUser;
@@ -106,6 +106,7 @@ pub(super) struct Demo {
 }
 
 pub(super) fn run(demo: &Demo, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    secrets::warm_up_randomness();
     if global.config.is_some() {
         let remedy = match std::env::var_os("VESTIBULE_CONFIG") {
             Some(_) => "unset VESTIBULE_CONFIG",

@@ -6,10 +6,11 @@ use super::Global;
 use super::start::{check_database, open_app, open_database, runtime, serve, telemetry};
 use crate::db::Access;
 use crate::listeners::{Listeners, stop_signals};
-use crate::secrets::MasterKeys;
+use crate::secrets::{self, MasterKeys};
 use crate::version;
 
 pub(super) fn run(global: &Global) -> anyhow::Result<()> {
+    secrets::warm_up_randomness();
     let config = global.load()?;
     config.public_url()?;
     let master = MasterKeys::load(config.master_key_file()?)?;

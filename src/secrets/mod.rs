@@ -23,6 +23,13 @@ pub fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
+/// Has the generator gather its entropy beside whatever else happens at the start: some thirty milliseconds of AWS-LC's
+/// timing of the processor. Whoever needs randomness meanwhile waits for that, as they would have by themselves.
+pub fn warm_up_randomness() {
+    // Best effort: without the thread the first who needs it does it.
+    let _ = std::thread::Builder::new().name("randomness".into()).spawn(random::<1>);
+}
+
 /// A new secret of 256 bits as 43 characters of base64url.
 #[must_use]
 pub fn random_text() -> String {
