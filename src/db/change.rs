@@ -1,6 +1,12 @@
 //! A change: a list of statements that become true together, or not at all.
 
+use std::time::Duration;
+
 use super::value::{Row, Value};
+
+/// How long an [asynchronous](Change::asynchronous) change waits for one that must be durable, to become it together: a
+/// password hash or two, so that a login has one commit and not two.
+pub(super) const ASYNCHRONOUS_WITHIN: Duration = Duration::from_millis(20);
 
 /// One SQL text with its parameters, and what it demands.
 ///
@@ -68,6 +74,10 @@ impl Statement {
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub(super) statements: Vec<Statement>,
+    /// Whether it may be answered before it is durable.
+    pub(super) is_asynchronous: bool,
+    /// How long its commit may wait for others to share it.
+    pub(super) patience: Duration,
 }
 
 impl Change {
@@ -90,11 +100,26 @@ impl Change {
         self.statements.extend(statements);
         self
     }
+
+    /// Lets the change be answered when it has run, before it is durable (an asynchronous commit). Every change after it
+    /// sees it, and none of those is durable before it is; reads see it twenty milliseconds later at
+    /// most. A crash may take it back: so this is for what is worth nothing without a change that comes after it.
+    #[must_use]
+    pub fn asynchronous(self) -> Self {
+        Self { is_asynchronous: true, patience: ASYNCHRONOUS_WITHIN, ..self }
+    }
+
+    /// Lets the change wait so long for others that share its commit, if nobody who shares it waits less; for callers who
+    /// have waited longer anyway, where others come for certain. PostgreSQL gathers commits as it is set up to.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
 }
 
 impl From<Statement> for Change {
     fn from(statement: Statement) -> Self {
-        Self { statements: vec![statement] }
+        Self { statements: vec![statement], ..Self::default() }
     }
 }
 

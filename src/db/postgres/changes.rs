@@ -18,6 +18,9 @@ use super::pool::{Lease, Pool};
 /// How often a change is tried that the server has undone for reasons of its own.
 const ATTEMPTS: u32 = 4;
 
+/// Begins a transaction whose commit waits for no disk. Its log is written before that of any later commit.
+const BEGIN_ASYNCHRONOUS: &str = "begin read write; set local synchronous_commit = off";
+
 /// Where changes run.
 #[derive(Clone, Debug)]
 pub(super) struct Writers {
@@ -50,13 +53,13 @@ impl Writers {
 
     async fn attempt(&self, change: &Change) -> Attempt {
         let asked = Instant::now();
-        let pool = if change.statements.len() == 1 { &self.singles } else { &self.transactions };
+        let pool = if is_single(change) { &self.singles } else { &self.transactions };
         let lease = match pool.lease().await {
             Ok(lease) => lease,
             Err(error) => return Attempt::Over(Err(error)),
         };
         waited("change", asked.elapsed());
-        let prepare = tokio::time::timeout(self.write_within, prepare(&lease.connection, &change.statements));
+        let prepare = tokio::time::timeout(self.write_within, prepare(&lease.connection, change));
         let prepared = match prepare.await {
             Ok(Ok(prepared)) => prepared,
             Ok(Err(error)) => return not_sent(lease, &error),
@@ -70,17 +73,22 @@ impl Writers {
         }
         lease.connection.trust();
         // Dropping the lease closes the connection: its answers will be nobody else's.
-        let work = run(lease, &prepared, &change.statements);
+        let work = run(lease, &prepared, change);
         tokio::time::timeout(self.write_within, work).await.unwrap_or_else(|_| {
             Attempt::Over(Err(DbError::UnknownOutcome("the server did not answer in time".into())))
         })
     }
 }
 
-async fn prepare(connection: &Connection, statements: &[Statement]) -> Result<Vec<Arc<Prepared>>, Error> {
-    let mut prepared = Vec::with_capacity(statements.len());
-    for statement in statements {
-        prepared.push(connection.prepare(statement, demanded_of_server(statement, statements.len())).await?);
+/// A statement that commits itself.
+fn is_single(change: &Change) -> bool {
+    change.statements.len() == 1 && !change.is_asynchronous
+}
+
+async fn prepare(connection: &Connection, change: &Change) -> Result<Vec<Arc<Prepared>>, Error> {
+    let mut prepared = Vec::with_capacity(change.statements.len());
+    for statement in &change.statements {
+        prepared.push(connection.prepare(statement, demanded_of_server(statement, is_single(change))).await?);
     }
     Ok(prepared)
 }
@@ -88,9 +96,9 @@ async fn prepare(connection: &Connection, statements: &[Statement]) -> Result<Ve
 /// How many rows the server is to demand. None of a statement alone that must answer one: an `update`, `insert` or
 /// `delete` answers what it has changed, so one without an answer has changed nothing, and committing that is no harm.
 /// (Nothing else writes by the way: there are no triggers, and SQLite takes no text with more than one of these.)
-fn demanded_of_server(statement: &Statement, statements: usize) -> usize {
+fn demanded_of_server(statement: &Statement, is_alone: bool) -> usize {
     match statement.demand {
-        Some(Demand { rows: 1, .. }) if statements == 1 => 0,
+        Some(Demand { rows: 1, .. }) if is_alone => 0,
         demand => demand.map_or(0, |demand| demand.rows),
     }
 }
@@ -111,10 +119,10 @@ fn not_sent(lease: Lease, error: &Error) -> Attempt {
     }
 }
 
-async fn run(lease: Lease, prepared: &[Arc<Prepared>], statements: &[Statement]) -> Attempt {
-    match (prepared, statements) {
-        ([prepared], [statement]) => run_single(lease, prepared, statement).await,
-        _ => run_transaction(lease, prepared, statements).await,
+async fn run(lease: Lease, prepared: &[Arc<Prepared>], change: &Change) -> Attempt {
+    match (prepared, &*change.statements) {
+        ([prepared], [statement]) if is_single(change) => run_single(lease, prepared, statement).await,
+        _ => run_transaction(lease, prepared, change).await,
     }
 }
 
@@ -137,10 +145,11 @@ async fn run_single(lease: Lease, prepared: &Prepared, statement: &Statement) ->
 }
 
 /// Several statements: BEGIN, they, and COMMIT are sent at once.
-async fn run_transaction(lease: Lease, prepared: &[Arc<Prepared>], statements: &[Statement]) -> Attempt {
-    let connection = &lease.connection;
+async fn run_transaction(lease: Lease, prepared: &[Arc<Prepared>], change: &Change) -> Attempt {
+    let (connection, statements) = (&lease.connection, &*change.statements);
     let mut steps: Vec<Step<'_>> = Vec::with_capacity(statements.len() + 2);
-    steps.push(Box::pin(plain(connection, "begin read write")));
+    let begin = if change.is_asynchronous { BEGIN_ASYNCHRONOUS } else { "begin read write" };
+    steps.push(Box::pin(plain(connection, begin)));
     for (prepared, statement) in prepared.iter().zip(statements) {
         steps.push(Box::pin(connection.run(prepared, &statement.params)));
     }

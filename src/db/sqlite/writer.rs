@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -41,11 +41,40 @@ pub(super) struct Waiting {
 
 type Answer = oneshot::Sender<Result<Applied, DbError>>;
 
-/// A change that ran in the transaction that is still open: not to be answered before COMMIT.
+/// A change that ran in the transaction that is still open: not to be answered before COMMIT, unless it is asynchronous.
 struct Ran {
     result: Result<Applied, DbError>,
     answer: Answer,
     _permit: OwnedSemaphorePermit,
+}
+
+/// The transaction that is open.
+struct Batch {
+    since: Instant,
+    /// Until when it stays open for changes still to come: as long as all in it have patience.
+    until: Instant,
+    /// The changes in it, those included that are answered.
+    changes: usize,
+    /// Who waits for its commit.
+    waiting: Vec<Ran>,
+}
+
+impl Batch {
+    fn begin() -> Self {
+        let since = Instant::now();
+        Self { since, until: since + BATCH_TIME, changes: 0, waiting: Vec::new() }
+    }
+
+    /// Takes in a change that has run. One that is asynchronous is answered.
+    fn take(&mut self, change: &Change, ran: Ran) {
+        self.changes += 1;
+        self.until = self.until.min(Instant::now() + change.patience);
+        if change.is_asynchronous {
+            let _ = ran.answer.send(ran.result);
+        } else {
+            self.waiting.push(ran);
+        }
+    }
 }
 
 /// A log that has become so long (48 MiB) is begun anew, while everyone waits for it.
@@ -103,32 +132,40 @@ impl Writer {
         if let Err(error) = self.connection.steer("begin immediate") {
             return self.refuse_late(first, &error);
         }
-        let started = Instant::now();
-        let mut ran = Vec::new();
+        let mut batch = Batch::begin();
         let mut next = first;
         let left_over = loop {
             waited("change", next.since.elapsed());
-            let result = self.run_one(&next.change);
-            ran.push(Ran { result, answer: next.answer, _permit: next.permit });
+            let Waiting { change, answer, permit, .. } = next;
+            let result = self.run_one(&change);
+            let ran = Ran { result, answer, _permit: permit };
             // A full disk, for one, rolls back everything and not the statement alone.
             if self.connection.raw.is_autocommit() {
-                refuse_all(ran, &lost("the transaction was rolled back"));
+                batch.waiting.push(ran);
+                refuse_all(batch.waiting, &lost("the transaction was rolled back"));
                 return None;
             }
-            if ran.len() >= self.batch || started.elapsed() > BATCH_TIME {
+            batch.take(&change, ran);
+            if batch.changes >= self.batch || batch.since.elapsed() > BATCH_TIME {
                 break None;
             }
-            match self.jobs.try_recv() {
-                Ok(Job::Change(waiting)) => next = waiting,
-                Ok(other) => break Some(other),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break None,
+            match self.next(batch.until) {
+                Some(Job::Change(waiting)) => next = waiting,
+                left_over => break left_over,
             }
         };
-        self.commit(ran);
+        self.commit(batch.waiting, batch.changes);
         if self.give_way {
-            std::thread::sleep(started.elapsed() / 2);
+            std::thread::sleep(batch.since.elapsed() / 2);
         }
         left_over
+    }
+
+    /// The next job, if one comes in time.
+    fn next(&self, until: Instant) -> Option<Job> {
+        let waiting = self.jobs.try_recv().ok();
+        let within = until.saturating_duration_since(Instant::now());
+        if within.is_zero() { waiting } else { waiting.or_else(|| self.jobs.recv_timeout(within).ok()) }
     }
 
     /// After a panic, whose place the panic hook has told: undoes what was not committed. Those who were being answered
@@ -156,11 +193,11 @@ impl Writer {
         None
     }
 
-    fn commit(&mut self, ran: Vec<Ran>) {
+    fn commit(&mut self, ran: Vec<Ran>, changes: usize) {
         (self.before)("commit");
         match self.connection.steer("commit") {
             Ok(()) => {
-                histogram!("vestibule_db_batch_size").record(u32::try_from(ran.len()).unwrap_or(u32::MAX));
+                histogram!("vestibule_db_batch_size").record(u32::try_from(changes).unwrap_or(u32::MAX));
                 for Ran { result, answer, _permit } in ran {
                     let _ = answer.send(result);
                 }

@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod changes;
+mod commits;
 mod crashes;
 mod migrations;
 mod postgres_faults;
