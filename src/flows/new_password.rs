@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use crate::app::App;
 use crate::error::Error;
 use crate::password_rules::{self, KnownWords};
-use crate::passwords::{PasswordHash, Presence, Ticket};
+use crate::passwords::{Overloaded, PasswordHash, Presence, Ticket};
 use crate::tenants::Tenant;
 
 use super::password_attempt::not_hashed;
@@ -57,8 +57,12 @@ pub(super) async fn check_breached(
 
 /// A place in the queue in which `stored` is verified, or 503 now.
 pub(super) fn ticket(app: &App, tenant: &Tenant, stored: Option<&PasswordHash>) -> Result<Ticket, Error> {
-    let ticket = app.passwords.ticket_for(tenant.id.as_str(), stored);
-    ticket.map_err(|overloaded| Error::Overloaded { retry_after: overloaded.retry_after.as_secs().max(1) })
+    app.passwords.ticket_for(tenant.id.as_str(), stored).map_err(overloaded)
+}
+
+/// The answer to whoever cannot be hashed in time.
+pub(super) fn overloaded(Overloaded { retry_after }: Overloaded) -> Error {
+    Error::Overloaded { retry_after: retry_after.as_secs().max(1) }
 }
 
 /// The hash to store of a new password.

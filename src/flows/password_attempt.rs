@@ -11,7 +11,7 @@ use tracing::warn;
 use crate::app::App;
 use crate::client::Client;
 use crate::clock::Timestamp;
-use crate::db::{Change, DbError, Statement};
+use crate::db::{Applied, Change, DbError, Statement};
 use crate::error::Error;
 use crate::events::{self, Actor, Event, EventName};
 use crate::ids::{AttemptId, ChangeId, SessionId, UserId};
@@ -22,6 +22,10 @@ use crate::throttles::{self, Proof, Reservation, Subject};
 
 use super::get_tenant::find_tenant;
 use super::source_attempt::SourceAttempt;
+
+/// How long a conclusion waits for others to share its commit while passwords wait to be hashed: two or three are hashed
+/// meanwhile, each of which ends in one.
+const SHARED_WITHIN: Duration = Duration::from_millis(10);
 
 /// How often a full throttle is asked again for a free slot.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
@@ -85,7 +89,7 @@ impl PasswordAttempt<'_> {
         let written = Change::new()
             .with(events::store::insert(&self.tenant.id, &event, now))
             .with_all(self.failed_at_source(&ChangeId::random(), now));
-        match self.app.db.apply(written).await {
+        match self.conclude(written).await {
             Err(error) => error.into(),
             Ok(_) if self.tenant.settings.hide_lock => Error::Authentication { attempts: None },
             Ok(_) => Error::Locked { until },
@@ -114,7 +118,9 @@ impl PasswordAttempt<'_> {
             let mark_at = statements.len() + 1;
             let source = self.source.filter(|_| !is_marked);
             let marking = source.map(|source| source.reserve(tenant, self.id, &change, now));
-            let reserving = Change::new().with_all(statements).with_all(marking.into_iter().flatten());
+            // Nobody learns anything of a password before the conclusion is durable, and with it the reservation.
+            let reserving =
+                Change::new().with_all(statements).with_all(marking.into_iter().flatten()).asynchronous();
             let applied = self.app.db.apply(reserving).await?;
             let mut reservation = Reservation::from_applied(&applied, now)?;
             if let Some(source) = source {
@@ -139,9 +145,15 @@ impl PasswordAttempt<'_> {
         }
     }
 
+    /// Makes true what an attempt ends in, whatever it is, at the pace of all.
+    async fn conclude(&self, change: Change) -> Result<Applied, DbError> {
+        let patience = if self.app.passwords.is_busy() { SHARED_WITHIN } else { Duration::ZERO };
+        self.app.db.apply(change.patient(patience)).await
+    }
+
     /// Gives the attempt back; if that fails it will count as one that died, which the log says.
     pub(super) async fn give_back(&self) {
-        if let Err(error) = self.app.db.apply(self.given_back()).await {
+        if let Err(error) = self.conclude(self.given_back()).await {
             warn!(tenant = %self.tenant.id, cause = %error, "an attempt was not given back");
         }
     }
@@ -167,7 +179,7 @@ impl PasswordAttempt<'_> {
     /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any, unless
     /// `kid`, the key that signs it, was retired meanwhile: then it is ours.
     pub(super) async fn succeed(&self, success: Change, kid: Option<&str>) -> Result<(), Error> {
-        match self.app.db.apply(success).await {
+        match self.conclude(success).await {
             Ok(_) => Ok(()),
             Err(DbError::Refused("user")) => match self.is_retired(kid).await {
                 // Suspended, or another password, since the reading (R091).
@@ -194,7 +206,7 @@ impl PasswordAttempt<'_> {
         let event = self.failure_event(self.failure, "session_limit");
         let refused =
             self.given_back().with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
-        match self.app.db.apply(refused).await {
+        match self.conclude(refused).await {
             Ok(_) => Error::SessionLimit { most: self.tenant.settings.max_sessions },
             Err(error) => error.into(),
         }
@@ -209,7 +221,7 @@ impl PasswordAttempt<'_> {
 
     /// Counts the failure. Everything that could tell one reason from another is the same here.
     pub(super) async fn fail(&self, reason: &'static str) -> Error {
-        let failures = match self.app.db.apply(self.failed(reason)).await {
+        let failures = match self.conclude(self.failed(reason)).await {
             Err(DbError::Refused(what)) => return gone(what),
             Err(error) => return error.into(),
             Ok(applied) => applied.rows(0).first().map(|row| row.int("failures")).transpose(),

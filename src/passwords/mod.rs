@@ -206,6 +206,17 @@ impl Passwords {
         self.0.queue_for(stored).ticket(tenant)
     }
 
+    /// Whether there is a place in the queue for hashes of our own, or what [`Passwords::ticket`] would say at once.
+    pub fn has_place(&self, tenant: &str) -> Result<(), Overloaded> {
+        self.0.shared.queue.has_place(tenant)
+    }
+
+    /// Whether hashes wait for a thread.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.0.shared.queue.is_waited_for()
+    }
+
     /// Verifies a password, as received, with exactly one evaluation: of `stored`, or of a dummy of
     /// the configured cost when there is none. A ticket that is of another queue than [`Passwords::ticket_for`]
     /// gives is exchanged first, if there is room.

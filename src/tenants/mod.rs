@@ -2,6 +2,7 @@
 
 pub mod deletion;
 pub mod keys;
+mod known;
 pub mod settings;
 pub mod store;
 
@@ -9,6 +10,7 @@ pub use keys::{
     KeyPurpose, ListedTenantKey, MAX_VALID_KEYS, NewTenantKey, TenantKey, TenantKeyRequest, no_key_opens,
     secret_digest,
 };
+pub use known::KnownTenants;
 pub use settings::{Family, Lifetimes, Profile, SessionLimitAction, Settings, SettingsChange};
 
 use unicode_normalization::UnicodeNormalization;
@@ -228,6 +230,15 @@ impl TenantName {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if is_uuid_shaped(text) { TenantId::parse(text).map(Self::Id) } else { slug(text).map(Self::Slug) }
+    }
+
+    /// The name, as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Slug(slug) => slug,
+            Self::Id(id) => id.as_str(),
+        }
     }
 
     /// Whether it names this tenant.

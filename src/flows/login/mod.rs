@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::access_tokens::Claims;
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
@@ -27,7 +27,7 @@ use crate::tenants::{Family, Tenant, TenantName};
 use crate::throttles::Proof;
 use crate::users::{LoginName, User, UserProfile};
 
-use super::new_password::ticket;
+use super::new_password::{overloaded, ticket};
 use super::password_attempt::tells_of_the_hash;
 use super::request_limits::take_tenants_login;
 use super::shown_key::ShownKey;
@@ -108,9 +108,11 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
     let token = proof::shown_token(&request);
     let guessing = Guessing::begin(app, &request, token.as_ref())?;
+    refuse_without_place(app, &request.tenant)?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     let (proof, subject) = guessing.enter(app, &mut request, token.as_ref(), &found, now)?;
+    app.known_tenants.see(&request.tenant, &found.tenant);
     // Before it spends anything of the tenant's: what a source may not do costs nobody else (R023).
     let source = admit_source(app, &request, &found, proof, now).await?;
     take_tenants_login(app, &found.tenant)?;
@@ -136,6 +138,14 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         tokio::time::sleep_until(no_failure_before).await;
     }
     outcome
+}
+
+/// Refuses at once, before anything is read for it, a login that could not be hashed in time: where there are four for each
+/// that can be, what their refusals cost is missing from the hashes. Nothing of name, password or key is looked at, so it
+/// tells nothing of them. A tenant that is not known may have users who wait in another queue.
+fn refuse_without_place(app: &App, tenant: &TenantName) -> Result<(), Error> {
+    let Some(tenant) = app.known_tenants.find(tenant) else { return Ok(()) };
+    app.passwords.has_place(tenant.as_str()).map_err(overloaded)
 }
 
 /// Refuses what comes from a source from which too much has failed, before anything is hashed or written (R021, R022);

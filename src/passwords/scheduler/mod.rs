@@ -120,18 +120,27 @@ impl Queue {
     /// tenant at most as many and one more. Jobs that run count in full.
     pub(super) fn ticket(self: &Arc<Self>, tenant: &str) -> Result<Ticket, Overloaded> {
         let mut state = self.lock();
-        let own = state.tenants.get(tenant).map_or(0, |tenant| tenant.places);
-        let ahead = state.tenants.values().map(|tenant| tenant.places.min(own + 1)).sum::<u32>();
-        let wait = state.mean.saturating_mul(ahead) / self.threads;
-        if state.closing || wait > self.deadline || ahead > self.threads * MOST_AHEAD_OF_A_THREAD {
-            drop(state);
-            metrics::counter!("vestibule_hash_refusals_total", "reason" => "queue_full").increment(1);
-            return Err(Overloaded { retry_after: Duration::from_secs(wait.as_secs() + 1) });
-        }
+        self.look_for_place(&state, tenant)?;
         let tenant =
             state.tenants.get_key_value(tenant).map_or_else(|| Arc::from(tenant), |(name, _)| name.clone());
         state.tenants.entry(tenant.clone()).or_default().places += 1;
         Ok(Ticket { queue: self.clone(), tenant, deadline: Instant::now() + self.deadline })
+    }
+
+    /// Whether there is a place, or what [`Queue::ticket`] would say at once.
+    pub(super) fn has_place(&self, tenant: &str) -> Result<(), Overloaded> {
+        self.look_for_place(&self.lock(), tenant)
+    }
+
+    fn look_for_place(&self, state: &State, tenant: &str) -> Result<(), Overloaded> {
+        let own = state.tenants.get(tenant).map_or(0, |tenant| tenant.places);
+        let ahead = state.tenants.values().map(|tenant| tenant.places.min(own + 1)).sum::<u32>();
+        let wait = state.mean.saturating_mul(ahead) / self.threads;
+        if state.closing || wait > self.deadline || ahead > self.threads * MOST_AHEAD_OF_A_THREAD {
+            metrics::counter!("vestibule_hash_refusals_total", "reason" => "queue_full").increment(1);
+            return Err(Overloaded { retry_after: Duration::from_secs(wait.as_secs() + 1) });
+        }
+        Ok(())
     }
 
     /// Blocks until there is a job whose caller still waits for it, and begins it: from here on it

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use vestibule::passwords::{Cost, hash_blocking};
 use vestibule::tenants::Family;
 
-use crate::support::app::{PASSWORD, TestApp};
+use crate::support::app::{LoginCall, PASSWORD, TestApp};
 use crate::support::login::one_thread;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,4 +55,45 @@ async fn R037_what_cannot_be_hashed_in_time_is_503_and_leaves_nothing_reserved()
     for family in Family::ALL {
         assert_eq!(app.failures(tenant.person(family)).await, 0, "a refusal is no failure");
     }
+}
+
+#[tokio::test]
+async fn R037_a_login_that_has_no_place_in_the_queue_is_refused_before_anything_is_read() {
+    let app = TestApp::start_with(one_thread()).await;
+    let (tenant, other) = (app.tenant("acme").await, app.tenant("other").await);
+    let login = tenant.login(Family::Individual);
+    let refused = async |login: &LoginCall| {
+        let before = app.database.work().calls;
+        let answer = app.send(login.request()).await;
+        assert_eq!((answer.status.as_u16(), answer.error_type()), (503, "OVERLOADED"), "{}", answer.text);
+        assert!(answer.headers.contains_key("retry-after"));
+        app.database.work().calls - before
+    };
+    let fill = |id: &vestibule::ids::TenantId| {
+        let mut places = Vec::new();
+        while let Ok(place) = app.app.passwords.ticket(id.as_str()) {
+            places.push(place);
+        }
+        places
+    };
+    let places = fill(&tenant.id);
+    assert!(refused(&login).await > 0, "a tenant that is not known is read");
+    drop(places);
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let places = fill(&tenant.id);
+    for login in [
+        login.clone(),
+        tenant.login(Family::Admin).named("nobody"),
+        login.clone().set("password", "wrong password"),
+    ] {
+        assert_eq!(refused(&login).await, 0, "by whatever name and password");
+    }
+    assert_eq!(app.failures(tenant.person(Family::Individual)).await, 0, "and nothing is counted");
+    assert_eq!(app.send(other.login(Family::Individual).request()).await.status, 200, "no other tenant's");
+    // Who may have a hash of another system has another queue, and is looked at.
+    app.script("update tenants set failure_floor_ms = 300").await;
+    drop(places);
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let _places = fill(&tenant.id);
+    assert!(refused(&login).await > 0);
 }
