@@ -36,7 +36,9 @@ pub const SESSIONS_EACH: usize = 5;
 
 impl Bench {
     /// A part begins.
-    pub fn begin(&self, part: &str) {
+    pub fn begin(&mut self, part: &str) {
+        let engines: Vec<_> = self.engines.iter().map(|engine| engine.name()).collect();
+        self.report.forget(part, &engines);
         self.bar.set_message(part.to_owned());
         self.bar.set_length(0);
         self.bar.set_position(0);

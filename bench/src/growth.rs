@@ -10,6 +10,7 @@ use crate::installation::{Engine, Installation, Server};
 use crate::load::as_f64;
 use crate::login;
 use crate::operations::{FEW, MANY, Make, prepared};
+use crate::plan::Times;
 use crate::report::Row;
 use crate::seed;
 
@@ -23,6 +24,13 @@ const BOUND: f64 = 1.3;
 /// Sizes are what they are for a whole run, or for a quick one.
 pub fn run(bench: &mut Bench, runtime: &Handle, sessions: &[usize], tenants: &[usize]) -> Result<()> {
     bench.begin("Growth");
+    let times = std::mem::replace(&mut bench.times, Times::BRIEF);
+    let outcome = grow(bench, runtime, sessions, tenants);
+    bench.times = times;
+    outcome
+}
+
+fn grow(bench: &mut Bench, runtime: &Handle, sessions: &[usize], tenants: &[usize]) -> Result<()> {
     for engine in bench.engines.clone() {
         let mut costs = Costs::default();
         for &count in sessions {

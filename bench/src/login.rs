@@ -30,22 +30,14 @@ pub fn run(bench: &mut Bench, runtime: &Handle) -> Result<()> {
     bench.begin(PART);
     for cost in costs(bench.quick) {
         let options = Options { cost, ..Options::default() };
-        let limit = runtime.block_on(limits::hashes(&options, bench.times))?;
-        bench.report.row(limit.clone());
         for engine in bench.engines.clone() {
-            at_cost(bench, runtime, engine, &options, &limit)?;
+            at_cost(bench, runtime, engine, &options)?;
         }
     }
     Ok(())
 }
 
-fn at_cost(
-    bench: &mut Bench,
-    runtime: &Handle,
-    engine: Engine,
-    options: &Options,
-    limit: &Row,
-) -> Result<()> {
+fn at_cost(bench: &mut Bench, runtime: &Handle, engine: Engine, options: &Options) -> Result<()> {
     let installation = Installation::create(&bench.ground, engine)?;
     let people = runtime.block_on(async {
         let db = installation.database().await?;
@@ -59,7 +51,7 @@ fn at_cost(
     let environment =
         [("VESTIBULE_ARGON2_MEMORY_KIB", kib.as_str()), ("VESTIBULE_ARGON2_PASSES", passes.as_str())];
     let server = installation.serve(&environment)?;
-    measure(bench, engine, &server, &people, options.cost, limit)
+    measure(bench, runtime, engine, &server, &people, options)
 }
 
 /// People who log in, over so many connections.
@@ -69,19 +61,21 @@ pub fn callers(people: &[Person], connections: usize) -> Vec<Login> {
 
 fn measure(
     bench: &mut Bench,
+    runtime: &Handle,
     engine: Engine,
     server: &Server,
     people: &[Person],
-    cost: Cost,
-    limit: &Row,
+    options: &Options,
 ) -> Result<()> {
-    let most = limit.per_second.median;
+    let cost = options.cost;
+    let mut limits = Limits::begin(bench, runtime, options)?;
     let what = format!("login, Argon2id {cost}");
     let rest = memory(server.pid(), "VmRSS")?;
     forget_peak(server.pid())?;
 
     let closed = bench.times.closed();
     let (row, _) = bench.measure((PART, &what), engine, server, closed, callers(people, CONNECTIONS))?;
+    let most = limits.around(bench, runtime)?;
     let name = engine.name();
     bench.report.at_least(
         name,
@@ -101,32 +95,61 @@ fn measure(
         bench.measure((PART, &what), engine, server, bench.times.open(rate), callers(people, 128))?;
     }
     let peak = memory(server.pid(), "VmHWM")?;
-    overload(bench, engine, server, people, &what, most)?;
+    limits.around(bench, runtime)?;
+    overload(bench, runtime, (engine, server), people, &what, limits)?;
     memory_of(bench, engine, server, &what, cost, (rest, peak))
+}
+
+/// What can be hashed, measured before and after everything that is held against it: how fast memory is changes by the
+/// minute where others share it.
+struct Limits {
+    options: Options,
+    last: f64,
+}
+
+impl Limits {
+    fn begin(bench: &mut Bench, runtime: &Handle, options: &Options) -> Result<Self> {
+        let mut limits = Self { options: options.clone(), last: 0.0 };
+        limits.around(bench, runtime)?;
+        Ok(limits)
+    }
+
+    /// Measures it again: the mean of now and before.
+    fn around(&mut self, bench: &mut Bench, runtime: &Handle) -> Result<f64> {
+        let row = runtime.block_on(limits::hashes(&self.options, bench.times))?;
+        let now = row.per_second.median;
+        bench.report.row(row);
+        let mean = f64::midpoint(self.last, now);
+        self.last = now;
+        Ok(mean)
+    }
 }
 
 /// Four times as many as can be hashed.
 fn overload(
     bench: &mut Bench,
-    engine: Engine,
-    server: &Server,
+    runtime: &Handle,
+    (engine, server): (Engine, &Server),
     people: &[Person],
     what: &str,
-    most: f64,
+    mut limits: Limits,
 ) -> Result<()> {
+    let most = limits.last;
     // At this rate so many wait for a deadline at a time that all of them have a connection.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some hundreds")]
     let connections = ((most * 4.0 * 1.5) as usize).clamp(64, 1_800);
     let load = Load { warm_up: Duration::from_secs(2), ..bench.times.open(most * 4.0) };
     let (seen, _) = load::run(server.address, load, callers(people, connections), &server.meter)?;
     bench.warn(what, &seen);
+    let rate = most * 4.0;
+    let most = limits.around(bench, runtime)?;
     let name = engine.name();
     let succeed = format!("{what}: at 4× overload, of the limit still succeed");
     bench.report.at_least(name, &succeed, seen.per_second() / most, 0.85, "");
     let refused = Latency::of(&seen.refused_latency).p99 - DEADLINE_MS;
     let late = format!("{what}: at 4× overload, p99 of the refused after the deadline");
     bench.report.at_most(name, &late, refused, 50.0, "ms");
-    bench.report.row(Row::of(PART, name, what, format!("4× overload, {:.0}/s", most * 4.0), &[seen]));
+    bench.report.row(Row::of(PART, name, what, format!("4× overload, {rate:.0}/s"), &[seen]));
     Ok(())
 }
 

@@ -58,6 +58,9 @@ struct Arguments {
     /// A JSON of an earlier run to stand beside this one
     #[arg(long)]
     before: Option<PathBuf>,
+    /// A JSON of an earlier run of other parts, to be completed: what is measured now takes the place of what is there
+    #[arg(long)]
+    onto: Option<PathBuf>,
     /// Write all that was found as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -133,7 +136,8 @@ fn measure(arguments: &Arguments, runtime: &tokio::runtime::Runtime) -> Result<(
     let engines =
         arguments.database.map_or_else(|| vec![Engine::Sqlite, Engine::Postgres], |engine| vec![engine]);
     let postgres = engines.contains(&Engine::Postgres).then(|| Postgres::start(&folder)).transpose()?;
-    let report = Report { machine: machine::describe(postgres.is_some()), ..Report::default() };
+    let earlier = arguments.onto.as_ref().map(read_report).transpose()?.unwrap_or_default();
+    let report = Report { machine: machine::describe(postgres.is_some()), ..earlier };
     let times = if arguments.quick { Times::QUICK } else { Times::FULL };
     let mut bench = Bench {
         ground: Arc::new(Ground { program, folder, postgres }),

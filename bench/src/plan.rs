@@ -15,6 +15,9 @@ pub struct Times {
 impl Times {
     pub const FULL: Self =
         Self { warm_up: Duration::from_secs(1), measured: Duration::from_secs(4), repeats: 3 };
+    /// For what is measured at many sizes.
+    pub const BRIEF: Self =
+        Self { warm_up: Duration::from_secs(1), measured: Duration::from_millis(1_500), repeats: 3 };
     pub const QUICK: Self =
         Self { warm_up: Duration::from_millis(400), measured: Duration::from_millis(1_500), repeats: 1 };
 

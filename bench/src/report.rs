@@ -122,11 +122,24 @@ pub struct Fact {
 }
 
 impl Report {
+    /// Drops what an earlier run measured of a part, on these databases.
+    pub fn forget(&mut self, part: &str, engines: &[&str]) {
+        let is_of =
+            |name: &str| name.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+        self.rows.retain(|row| !(is_of(&row.part) && engines.contains(&&*row.engine)));
+    }
+
     pub fn fact(&mut self, engine: &str, what: &str, value: f64) {
+        self.facts.retain(|fact| fact.engine != engine || fact.what != what);
         self.facts.push(Fact { engine: engine.to_owned(), what: what.to_owned(), value });
     }
 
+    /// A limit that is there already is measured anew.
     pub fn row(&mut self, row: Row) {
+        let is_same = |old: &Row| {
+            (&old.part, &old.engine, &old.what, &old.load) == (&row.part, &row.engine, &row.what, &row.load)
+        };
+        self.rows.retain(|old| !is_same(old));
         self.rows.push(row);
     }
 
@@ -142,6 +155,7 @@ impl Report {
 
     fn promise(&mut self, engine: &str, what: &str, value: f64, bound: f64, at_least: bool, unit: &str) {
         let (engine, what, unit) = (engine.to_owned(), what.to_owned(), unit.to_owned());
+        self.promises.retain(|promise| promise.engine != engine || promise.what != what);
         self.promises.push(Promise { engine, what, value, bound, at_least, unit });
     }
 
