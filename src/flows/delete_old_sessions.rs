@@ -19,9 +19,9 @@ use crate::tenants::Settings;
 const PAGE: i64 = 500;
 /// Sessions that are looked at together, and that one change deletes at most. On SQLite all that is written meanwhile waits
 /// for it, and a session lies in pages of its own in most of the indexes: each is 20 KB of the log.
-const SLICE: i64 = 20;
+const SLICE: i64 = 10;
 
-/// However slow the database is, some forty sessions go in a second.
+/// However slow the database is, some twenty sessions go in a second.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Deletes the old sessions of every tenant, the oldest first, and rests after each slice `rest` times as long as it

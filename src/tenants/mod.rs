@@ -2,7 +2,7 @@
 
 pub mod deletion;
 pub mod keys;
-mod known;
+mod passed_doors;
 pub mod settings;
 pub mod store;
 
@@ -10,7 +10,7 @@ pub use keys::{
     KeyPurpose, ListedTenantKey, MAX_VALID_KEYS, NewTenantKey, TenantKey, TenantKeyRequest, no_key_opens,
     secret_digest,
 };
-pub use known::KnownTenants;
+pub use passed_doors::{PassedDoors, Shown};
 pub use settings::{Family, Lifetimes, Profile, SessionLimitAction, Settings, SettingsChange};
 
 use unicode_normalization::UnicodeNormalization;

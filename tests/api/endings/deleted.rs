@@ -167,10 +167,10 @@ async fn two_nodes_at_once_delete_what_is_old_slice_by_slice_and_nothing_else() 
         assert_eq!(app.sessions_of(tenant).await, 1 + 365);
     }
     assert_eq!(app.number_of("sessions where ended_at is not null").await, 0);
-    // What is left is read, twenty at a time and until there are none, and nothing is written.
+    // What is left is read, ten at a time and until there are none, and nothing is written.
     let before = app.database.work();
     app.delete_old_sessions().await;
-    let reads = 1 + tenants.len() * ((1 + 365_usize).div_ceil(20) + 1);
+    let reads = 1 + tenants.len() * ((1 + 365_usize).div_ceil(10) + 1);
     assert_eq!(app.database.work().calls - before.calls, reads as u64);
 }
 
