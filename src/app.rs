@@ -15,7 +15,7 @@ use crate::revocation_watch::RevocationWatch;
 use crate::secrets::MasterKeys;
 use crate::signing_keys::SigningKeys;
 use crate::source_limits;
-use crate::tenants::KnownTenants;
+use crate::tenants::PassedDoors;
 
 /// What flows and handlers work with.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ pub struct App {
     pub signing_keys: SigningKeys,
     /// The access tokens whose signatures were found to hold.
     pub verified_tokens: VerifiedTokens,
-    /// The tenants that are logged in to.
-    pub known_tenants: KnownTenants,
+    /// The doors that logins have passed.
+    pub passed_doors: PassedDoors,
     pub options: AppOptions,
     /// Who did how much lately, on this node.
     pub request_limits: RequestLimits,

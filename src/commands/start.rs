@@ -23,7 +23,7 @@ use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
 use crate::source_limits::Gates;
 use crate::telemetry::Metrics;
-use crate::tenants::KnownTenants;
+use crate::tenants::PassedDoors;
 use crate::{installation, server, sessions, telemetry, upkeep, users};
 
 /// A runtime for a command.
@@ -137,7 +137,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         breached_passwords: breached_passwords(config)?,
         signing_keys: SigningKeys::default(),
         verified_tokens: VerifiedTokens::default(),
-        known_tenants: KnownTenants::default(),
+        passed_doors: PassedDoors::default(),
         options: AppOptions {
             public_url: config.public_url()?.as_str().to_owned(),
             proxies: Proxies { trusted: config.trusted_proxies.clone(), header: config.proxy_header },

@@ -1,5 +1,7 @@
 //! The door of a login: tenant, key and origin, and how often somebody may be wrong about them.
 
+use secrecy::ExposeSecret;
+
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
@@ -7,6 +9,7 @@ use crate::flows::request_limits::KeyGuess;
 use crate::flows::shown_key::vouch;
 use crate::ids::system_tenant;
 use crate::refresh_tokens::RefreshToken;
+use crate::tenants::{Shown, Tenant, TenantName};
 use crate::throttles::{Proof, Subject};
 
 use super::Login;
@@ -61,6 +64,28 @@ impl Guessing {
         let Some(user) = subject.user_id().filter(|_| proof == Proof::Full) else { return Err(refused) };
         guess.on_own_account(app, (&found.tenant.id, user), opened.is_err(), refused)?;
         Ok((proof, subject))
+    }
+}
+
+/// All of a login that decides whether the door opens to it.
+pub(super) fn shown(request: &Login) -> Shown {
+    let Login { tenant, tenant_in_body, key, family, .. } = request;
+    Shown::of(&[
+        Some(tenant.as_str()),
+        tenant_in_body.as_ref().map(TenantName::as_str),
+        key.tenant_key.as_deref(),
+        key.tenant_secret.as_ref().map(ExposeSecret::expose_secret),
+        Some(family.as_str()),
+    ])
+}
+
+/// Remembers that the door has opened to it, if all of the tenant's users wait in one queue: a hash that another system
+/// made waits in another.
+pub(super) fn note_passed(app: &App, shown: Shown, tenant: &Tenant) {
+    if tenant.failure_floor.is_zero() {
+        app.passed_doors.remember(shown, &tenant.id);
+    } else {
+        app.passed_doors.forget(shown);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::error::{Error, TenantProblem};
 use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::Presence;
 use crate::sessions::NewSession;
-use crate::tenants::{Family, Tenant, TenantName};
+use crate::tenants::{Family, Shown, Tenant, TenantName};
 use crate::throttles::Proof;
 use crate::users::{LoginName, User, UserProfile};
 
@@ -108,11 +108,12 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let now = app.clock.now();
     let token = proof::shown_token(&request);
     let guessing = Guessing::begin(app, &request, token.as_ref())?;
-    refuse_without_place(app, &request.tenant)?;
+    let shown = door::shown(&request);
+    refuse_without_place(app, &request, shown)?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     let (proof, subject) = guessing.enter(app, &mut request, token.as_ref(), &found, now)?;
-    app.known_tenants.see(&request.tenant, &found.tenant);
+    door::note_passed(app, shown, &found.tenant);
     // Before it spends anything of the tenant's: what a source may not do costs nobody else (R023).
     let source = admit_source(app, &request, &found, proof, now).await?;
     take_tenants_login(app, &found.tenant)?;
@@ -141,10 +142,15 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
 }
 
 /// Refuses at once, before anything is read for it, a login that could not be hashed in time: where there are four for each
-/// that can be, what their refusals cost is missing from the hashes. Nothing of name, password or key is looked at, so it
-/// tells nothing of them. A tenant that is not known may have users who wait in another queue.
-fn refuse_without_place(app: &App, tenant: &TenantName) -> Result<(), Error> {
-    let Some(tenant) = app.known_tenants.find(tenant) else { return Ok(()) };
+/// that can be, what their refusals cost is missing from the hashes. Only who shows what has opened the door is refused here,
+/// so it tells strangers nothing of a tenant (R045), and neither name nor password is looked at. A browser's call goes the
+/// long way: whether its origin may read the answer stands in the database.
+fn refuse_without_place(app: &App, request: &Login, shown: Shown) -> Result<(), Error> {
+    if request.client.web_origin.is_some() {
+        return Ok(());
+    }
+    let Some(tenant) = app.passed_doors.find(shown) else { return Ok(()) };
+    request.client.tenant.see(&tenant);
     app.passwords.has_place(tenant.as_str()).map_err(overloaded)
 }
 

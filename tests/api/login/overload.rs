@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use vestibule::passwords::{Cost, hash_blocking};
 use vestibule::tenants::Family;
 
-use crate::support::app::{LoginCall, PASSWORD, TestApp};
+use crate::support::app::{LoginCall, PASSWORD, TestApp, TestTenant};
 use crate::support::login::one_thread;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -57,36 +57,38 @@ async fn R037_what_cannot_be_hashed_in_time_is_503_and_leaves_nothing_reserved()
     }
 }
 
+/// All places in the hash queue that a tenant may have.
+fn fill(app: &TestApp, tenant: &TestTenant) -> Vec<vestibule::passwords::Ticket> {
+    let mut places = Vec::new();
+    while let Ok(place) = app.app.passwords.ticket(tenant.id.as_str()) {
+        places.push(place);
+    }
+    places
+}
+
+/// How often the database was asked for a login that is refused for want of a place.
+async fn calls_of_refused(app: &TestApp, login: &LoginCall) -> u64 {
+    let before = app.database.work().calls;
+    let answer = app.send(login.request()).await;
+    assert_eq!((answer.status.as_u16(), answer.error_type()), (503, "OVERLOADED"), "{}", answer.text);
+    assert!(answer.headers.contains_key("retry-after"));
+    app.database.work().calls - before
+}
+
 #[tokio::test]
 async fn R037_a_login_that_has_no_place_in_the_queue_is_refused_before_anything_is_read() {
     let app = TestApp::start_with(one_thread()).await;
     let (tenant, other) = (app.tenant("acme").await, app.tenant("other").await);
     let login = tenant.login(Family::Individual);
-    let refused = async |login: &LoginCall| {
-        let before = app.database.work().calls;
-        let answer = app.send(login.request()).await;
-        assert_eq!((answer.status.as_u16(), answer.error_type()), (503, "OVERLOADED"), "{}", answer.text);
-        assert!(answer.headers.contains_key("retry-after"));
-        app.database.work().calls - before
-    };
-    let fill = |id: &vestibule::ids::TenantId| {
-        let mut places = Vec::new();
-        while let Ok(place) = app.app.passwords.ticket(id.as_str()) {
-            places.push(place);
-        }
-        places
-    };
-    let places = fill(&tenant.id);
-    assert!(refused(&login).await > 0, "a tenant that is not known is read");
+    let places = fill(&app, &tenant);
+    assert!(calls_of_refused(&app, &login).await > 0, "a door that nobody has passed is looked at");
     drop(places);
     assert_eq!(app.send(login.request()).await.status, 200);
-    let places = fill(&tenant.id);
-    for login in [
-        login.clone(),
-        tenant.login(Family::Admin).named("nobody"),
-        login.clone().set("password", "wrong password"),
-    ] {
-        assert_eq!(refused(&login).await, 0, "by whatever name and password");
+    let places = fill(&app, &tenant);
+    for login in
+        [login.clone(), login.clone().named("nobody"), login.clone().set("password", "wrong password")]
+    {
+        assert_eq!(calls_of_refused(&app, &login).await, 0, "by whatever name and password");
     }
     assert_eq!(app.failures(tenant.person(Family::Individual)).await, 0, "and nothing is counted");
     assert_eq!(app.send(other.login(Family::Individual).request()).await.status, 200, "no other tenant's");
@@ -94,6 +96,40 @@ async fn R037_a_login_that_has_no_place_in_the_queue_is_refused_before_anything_
     app.script("update tenants set failure_floor_ms = 300").await;
     drop(places);
     assert_eq!(app.send(login.request()).await.status, 200);
-    let _places = fill(&tenant.id);
-    assert!(refused(&login).await > 0);
+    let _places = fill(&app, &tenant);
+    assert!(calls_of_refused(&app, &login).await > 0);
+}
+
+#[tokio::test]
+async fn R045_a_full_queue_tells_nobody_of_a_tenant_who_has_not_passed_its_door() {
+    let app = TestApp::start_with(one_thread()).await;
+    let tenant = app.tenant("acme").await;
+    let login = tenant.login(Family::Individual);
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let _places = fill(&app, &tenant);
+    assert_eq!(calls_of_refused(&app, &login).await, 0, "the queue is full");
+    let unknown = app.send(login.clone().header("x-tenant-id", "nobodys").request()).await;
+    assert_eq!(unknown.status, 403);
+    let strangers = [
+        login.clone().set("tenantSecret", "s3Cr3tOfSomebodyElse"),
+        login.clone().set("tenantKey", "k3yOfSomebodyElse"),
+        login.clone().set("tenantKey", serde_json::Value::Null).set("tenantSecret", serde_json::Value::Null),
+        login.clone().set("tenantId", "11111111-2222-4333-8444-555555555556"),
+    ];
+    for stranger in strangers {
+        let answer = app.send(stranger.request()).await;
+        assert_eq!(
+            (answer.status, answer.error_type()),
+            (unknown.status, unknown.error_type()),
+            "{}",
+            answer.text
+        );
+    }
+    // A browser may read its 503 where the tenant lists its origin.
+    app.script("insert into tenant_origins (tenant_id, origin) select id, 'https://shop.test' from tenants")
+        .await;
+    let browser = login.clone().header("origin", "https://shop.test");
+    let answer = app.send(browser.request()).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://shop.test");
 }

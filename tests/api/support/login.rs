@@ -103,7 +103,7 @@ pub fn beside(first: &TestApp, master_key: &str, db: Database) -> SharedApp {
         breached_passwords: None,
         signing_keys: vestibule::signing_keys::SigningKeys::default(),
         verified_tokens: vestibule::access_tokens::VerifiedTokens::default(),
-        known_tenants: vestibule::tenants::KnownTenants::default(),
+        passed_doors: vestibule::tenants::PassedDoors::default(),
         options: first.app.options.clone(),
         request_limits: vestibule::request_limits::RequestLimits::default(),
         source_gates: vestibule::source_limits::Gates::default(),

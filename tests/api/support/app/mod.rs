@@ -117,7 +117,7 @@ impl TestApp {
             breached_passwords: wanted.breached_passwords,
             signing_keys: SigningKeys::default(),
             verified_tokens: VerifiedTokens::default(),
-            known_tenants: vestibule::tenants::KnownTenants::default(),
+            passed_doors: vestibule::tenants::PassedDoors::default(),
             options: AppOptions {
                 public_url: wanted.public_url.to_owned(),
                 proxies: Proxies {
