@@ -102,8 +102,8 @@ impl Change {
     }
 
     /// Lets the change be answered when it has run, before it is durable (an asynchronous commit). Every change after it
-    /// sees it, and none of those is durable before it is; reads see it twenty milliseconds later at
-    /// most. A crash may take it back: so this is for what is worth nothing without a change that comes after it.
+    /// sees it, and none of those is durable before it is; reads see it soon: on SQLite within a batch, some tens of
+    /// milliseconds. A crash may take it back: so this is for what is worth nothing without a change that comes after it.
     #[must_use]
     pub fn asynchronous(self) -> Self {
         Self { is_asynchronous: true, patience: ASYNCHRONOUS_WITHIN, ..self }

@@ -1,7 +1,8 @@
 //! The database: changes as values, one SQL text, two engines.
 //!
 //! Nothing above this module knows which engine runs. A store function returns a [`Statement`]; a
-//! flow hands [`Database::apply`] a [`Change`] and learns that all of it is durable, or that
+//! flow hands [`Database::apply`] a [`Change`] and learns that all of it is durable (unless it is
+//! [asynchronous](Change::asynchronous)), or that
 //! nothing of it happened. Reads are [`Database::fetch`] (by key) and [`Database::list`].
 
 mod change;
@@ -84,7 +85,8 @@ impl Database {
         Ok(Self(Arc::new(Inner { engine, changes, most_changes, calls, statements })))
     }
 
-    /// Makes a change true: when this answers `Ok`, all of it is durable and seen by every read.
+    /// Makes a change true: when this answers `Ok`, all of it is durable and seen by every read; soon, where it is
+    /// [asynchronous](Change::asynchronous).
     ///
     /// The change is driven to its end by the database layer: whoever drops this future learns
     /// nothing, and leaves nothing half done.

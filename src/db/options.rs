@@ -50,6 +50,9 @@ pub struct DatabaseOptions {
     pub read_connections: usize,
     /// Lists and searches at a time, on either engine. Default 4.
     pub list_connections: usize,
+    /// SQLite: a batch that has been open for so long is committed, whoever else waits. Default 50 ms.
+    #[doc(hidden)]
+    pub batch_within: Duration,
     /// SQLite: called with each text of a change before the writer runs it, and before it commits: where the tests make
     /// it panic.
     #[doc(hidden)]
@@ -74,6 +77,7 @@ impl DatabaseOptions {
             write_connections: 8,
             read_connections: 2,
             list_connections: 4,
+            batch_within: Duration::from_millis(50),
             before: |_| (),
         }
     }

@@ -74,6 +74,7 @@ impl Sqlite {
             checkpoint: wake,
             checkpointing,
             batch: options.batch,
+            batch_within: options.batch_within,
             rows_per_change: options.rows_per_change,
             give_way: options.give_way,
             before: options.before,

@@ -14,9 +14,6 @@ use super::super::value::Value;
 use super::super::waited;
 use super::connection::{Connection, Problem, explain};
 
-/// A batch that has run for so long is committed, whoever else waits.
-const BATCH_TIME: Duration = Duration::from_millis(50);
-
 /// After so many statements, or as many pages of parameters, the log is copied into the database,
 /// off this thread.
 const CHECKPOINT_EVERY: usize = 1000;
@@ -60,9 +57,9 @@ struct Batch {
 }
 
 impl Batch {
-    fn begin() -> Self {
+    fn begin(within: Duration) -> Self {
         let since = Instant::now();
-        Self { since, until: since + BATCH_TIME, changes: 0, waiting: Vec::new() }
+        Self { since, until: since + within, changes: 0, waiting: Vec::new() }
     }
 
     /// Takes in a change that has run. One that is asynchronous is answered.
@@ -74,6 +71,16 @@ impl Batch {
         } else {
             self.waiting.push(ran);
         }
+    }
+
+    /// Answers all who wait that it came to nothing, or perhaps not. Who was answered already finds out by what comes next;
+    /// the log says why.
+    fn refuse(self, error: &DbError) {
+        let answered = self.changes.saturating_sub(self.waiting.len());
+        if answered > 0 {
+            tracing::error!(changes = answered, cause = %error, "asynchronous changes were undone");
+        }
+        refuse_all(self.waiting, error);
     }
 }
 
@@ -92,6 +99,7 @@ pub(super) struct Writer {
     pub(super) checkpoint: SyncSender<()>,
     pub(super) checkpointing: Arc<Mutex<()>>,
     pub(super) batch: usize,
+    pub(super) batch_within: Duration,
     pub(super) rows_per_change: usize,
     pub(super) give_way: bool,
     pub(super) before: fn(&str),
@@ -132,7 +140,7 @@ impl Writer {
         if let Err(error) = self.connection.steer("begin immediate") {
             return self.refuse_late(first, &error);
         }
-        let mut batch = Batch::begin();
+        let mut batch = Batch::begin(self.batch_within);
         let mut next = first;
         let left_over = loop {
             waited("change", next.since.elapsed());
@@ -142,11 +150,11 @@ impl Writer {
             // A full disk, for one, rolls back everything and not the statement alone.
             if self.connection.raw.is_autocommit() {
                 batch.waiting.push(ran);
-                refuse_all(batch.waiting, &lost("the transaction was rolled back"));
+                batch.refuse(&lost("the transaction was rolled back"));
                 return None;
             }
             batch.take(&change, ran);
-            if batch.changes >= self.batch || batch.since.elapsed() > BATCH_TIME {
+            if batch.changes >= self.batch || batch.since.elapsed() > self.batch_within {
                 break None;
             }
             match self.next(batch.until) {
@@ -154,9 +162,10 @@ impl Writer {
                 left_over => break left_over,
             }
         };
-        self.commit(batch.waiting, batch.changes);
+        let began = batch.since;
+        self.commit(batch);
         if self.give_way {
-            std::thread::sleep(batch.since.elapsed() / 2);
+            std::thread::sleep(began.elapsed() / 2);
         }
         left_over
     }
@@ -193,18 +202,19 @@ impl Writer {
         None
     }
 
-    fn commit(&mut self, ran: Vec<Ran>, changes: usize) {
+    fn commit(&mut self, batch: Batch) {
         (self.before)("commit");
         match self.connection.steer("commit") {
             Ok(()) => {
-                histogram!("vestibule_db_batch_size").record(u32::try_from(changes).unwrap_or(u32::MAX));
-                for Ran { result, answer, _permit } in ran {
+                histogram!("vestibule_db_batch_size")
+                    .record(u32::try_from(batch.changes).unwrap_or(u32::MAX));
+                for Ran { result, answer, _permit } in batch.waiting {
                     let _ = answer.send(result);
                 }
                 self.bound_log();
             }
-            Err(error) if self.bury() => refuse_all(ran, &explain_commit(&error)),
-            Err(error) => refuse_all(ran, &DbError::UnknownOutcome(error.to_string())),
+            Err(error) if self.bury() => batch.refuse(&explain_commit(&error)),
+            Err(error) => batch.refuse(&DbError::UnknownOutcome(error.to_string())),
         }
     }
 
