@@ -89,7 +89,7 @@ impl PasswordAttempt<'_> {
         let written = Change::new()
             .with(events::store::insert(&self.tenant.id, &event, now))
             .with_all(self.failed_at_source(&ChangeId::random(), now));
-        match self.conclude(written).await {
+        match self.apply_with_others(written).await {
             Err(error) => error.into(),
             Ok(_) if self.tenant.settings.hide_lock => Error::Authentication { attempts: None },
             Ok(_) => Error::Locked { until },
@@ -146,14 +146,14 @@ impl PasswordAttempt<'_> {
     }
 
     /// Makes true what an attempt ends in, whatever it is, at the pace of all.
-    async fn conclude(&self, change: Change) -> Result<Applied, DbError> {
+    async fn apply_with_others(&self, change: Change) -> Result<Applied, DbError> {
         let patience = if self.app.passwords.is_busy() { SHARED_WITHIN } else { Duration::ZERO };
         self.app.db.apply(change.patient(patience)).await
     }
 
     /// Gives the attempt back; if that fails it will count as one that died, which the log says.
     pub(super) async fn give_back(&self) {
-        if let Err(error) = self.conclude(self.given_back()).await {
+        if let Err(error) = self.apply_with_others(self.given_back()).await {
             warn!(tenant = %self.tenant.id, cause = %error, "an attempt was not given back");
         }
     }
@@ -179,7 +179,7 @@ impl PasswordAttempt<'_> {
     /// Makes a success true. If what was right is no longer ("user" is refused), it is a failure like any, unless
     /// `kid`, the key that signs it, was retired meanwhile: then it is ours.
     pub(super) async fn succeed(&self, success: Change, kid: Option<&str>) -> Result<(), Error> {
-        match self.conclude(success).await {
+        match self.apply_with_others(success).await {
             Ok(_) => Ok(()),
             Err(DbError::Refused("user")) => match self.is_retired(kid).await {
                 // Suspended, or another password, since the reading (R091).
@@ -204,10 +204,15 @@ impl PasswordAttempt<'_> {
     /// The answer where the user has as many sessions as they may: the attempt is given back, for the password was right.
     async fn refuse_one_more(&self) -> Error {
         let event = self.failure_event(self.failure, "session_limit");
-        let refused =
-            self.given_back().with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
-        match self.conclude(refused).await {
+        // Like every answer that tells of the password, only where the reservation is still there.
+        let source = self.source.map(|source| source.give_back(&self.tenant.id, self.id));
+        let refused = Change::new()
+            .with(throttles::store::conclude(&self.tenant.id, self.subject, self.id))
+            .with_all(source)
+            .with(events::store::insert(&self.tenant.id, &event, self.app.clock.now()));
+        match self.apply_with_others(refused).await {
             Ok(_) => Error::SessionLimit { most: self.tenant.settings.max_sessions },
+            Err(DbError::Refused(what)) => gone(what),
             Err(error) => error.into(),
         }
     }
@@ -221,7 +226,7 @@ impl PasswordAttempt<'_> {
 
     /// Counts the failure. Everything that could tell one reason from another is the same here.
     pub(super) async fn fail(&self, reason: &'static str) -> Error {
-        let failures = match self.conclude(self.failed(reason)).await {
+        let failures = match self.apply_with_others(self.failed(reason)).await {
             Err(DbError::Refused(what)) => return gone(what),
             Err(error) => return error.into(),
             Ok(applied) => applied.rows(0).first().map(|row| row.int("failures")).transpose(),

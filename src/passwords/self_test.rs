@@ -78,8 +78,10 @@ pub(super) fn run(implementation: Implementation, cost: Cost, engine: &mut Engin
         let (mut ours, mut theirs) = ([0; 32], [0; 32]);
         // Beside each other, for somebody waits for the start.
         std::thread::scope(|scope| {
-            let other =
-                scope.spawn(|| Engine::new(Implementation::RustCrypto, cost)?.tag(inputs, &mut theirs));
+            let thread = std::thread::Builder::new().name("self-test".to_owned());
+            let other = thread.spawn_scoped(scope, || {
+                Engine::new(Implementation::RustCrypto, cost)?.tag(inputs, &mut theirs)
+            })?;
             engine.tag(inputs, &mut ours)?;
             other
                 .join()
