@@ -85,6 +85,17 @@ impl Bench {
     /// An installation with so many sessions, of which about `sample` are known, and the users who have them.
     pub async fn seed(&self, engine: Engine, sessions: usize, sample: usize) -> Result<Seeded> {
         let seeded = self.seed_users(engine, sessions).await?;
+        self.seed_sessions(engine, seeded, sessions, sample).await
+    }
+
+    /// Gives so many sessions to users who have none, of which about `sample` are known.
+    pub async fn seed_sessions(
+        &self,
+        engine: Engine,
+        seeded: Seeded,
+        sessions: usize,
+        sample: usize,
+    ) -> Result<Seeded> {
         self.bar.set_message(format!("seeding {sessions} sessions, {}", engine.name()));
         let (db, master) = (seeded.installation.database().await?, seeded.installation.master()?);
         let sessions = seed::sessions(&db, &master, &seeded.people, sessions, sample, &self.bar).await?;

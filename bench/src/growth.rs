@@ -24,7 +24,8 @@ const BOUND: f64 = 1.3;
 /// Sizes are what they are for a whole run, or for a quick one.
 pub fn run(bench: &mut Bench, runtime: &Handle, sessions: &[usize], tenants: &[usize]) -> Result<()> {
     bench.begin("Growth");
-    let times = std::mem::replace(&mut bench.times, Times::BRIEF);
+    let brief = if bench.quick { Times::QUICK } else { Times::BRIEF };
+    let times = std::mem::replace(&mut bench.times, brief);
     let outcome = grow(bench, runtime, sessions, tenants);
     bench.times = times;
     outcome
@@ -34,8 +35,9 @@ fn grow(bench: &mut Bench, runtime: &Handle, sessions: &[usize], tenants: &[usiz
     for engine in bench.engines.clone() {
         let mut costs = Costs::default();
         for &count in sessions {
-            let empty = runtime.block_on(bytes_without_sessions(bench, engine, count))?;
-            let seeded = runtime.block_on(bench.seed(engine, count, SAMPLE))?;
+            let users_alone = runtime.block_on(bench.seed_users(engine, count))?;
+            let empty = runtime.block_on(users_alone.installation.database_bytes())?;
+            let seeded = runtime.block_on(bench.seed_sessions(engine, users_alone, count, SAMPLE))?;
             let bytes = runtime.block_on(seeded.installation.database_bytes())?;
             let each = (as_f64(bytes) - as_f64(empty)) / as_f64(count as u64);
             bench.report.fact(
@@ -54,12 +56,6 @@ fn grow(bench: &mut Bench, runtime: &Handle, sessions: &[usize], tenants: &[usiz
         costs.promise(bench, engine, "tenants");
     }
     Ok(())
-}
-
-/// What the users take on disk by themselves.
-async fn bytes_without_sessions(bench: &Bench, engine: Engine, sessions: usize) -> Result<u64> {
-    let users_alone = bench.seed_users(engine, sessions).await?;
-    users_alone.installation.database_bytes().await
 }
 
 async fn seed_tenants(bench: &Bench, engine: Engine, count: usize) -> Result<Seeded> {

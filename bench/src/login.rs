@@ -68,7 +68,7 @@ fn measure(
     options: &Options,
 ) -> Result<()> {
     let cost = options.cost;
-    let mut limits = Limits::begin(bench, runtime, options)?;
+    let mut limits = Limits { options: options.clone(), last: hashes(bench, runtime, options)? };
     let what = format!("login, Argon2id {cost}");
     let rest = memory(server.pid(), "VmRSS")?;
     forget_peak(server.pid())?;
@@ -87,6 +87,7 @@ fn measure(
     let p99 = row.latency.map_or(f64::NAN, |latency| latency.p99);
     let fair = as_f64(CONNECTIONS as u64) / most * 1_000.0;
     bench.report.at_most(name, &format!("{what}: p99 ÷ (16 ÷ limit)"), p99 / fair, 2.5, "");
+    bench.report.fact(name, &format!("{what}: the limit before and after it, hashes a second"), most);
     if !bench.quick {
         for connections in [1, 4, 64] {
             bench.measure((PART, &what), engine, server, closed, callers(people, connections))?;
@@ -108,21 +109,21 @@ struct Limits {
 }
 
 impl Limits {
-    fn begin(bench: &mut Bench, runtime: &Handle, options: &Options) -> Result<Self> {
-        let mut limits = Self { options: options.clone(), last: 0.0 };
-        limits.around(bench, runtime)?;
-        Ok(limits)
-    }
-
     /// Measures it again: the mean of now and before.
     fn around(&mut self, bench: &mut Bench, runtime: &Handle) -> Result<f64> {
-        let row = runtime.block_on(limits::hashes(&self.options, bench.times))?;
-        let now = row.per_second.median;
-        bench.report.row(row);
+        let now = hashes(bench, runtime, &self.options)?;
         let mean = f64::midpoint(self.last, now);
         self.last = now;
         Ok(mean)
     }
+}
+
+/// Hashes a second, on all cores.
+fn hashes(bench: &mut Bench, runtime: &Handle, options: &Options) -> Result<f64> {
+    let row = runtime.block_on(limits::hashes(options, bench.times))?;
+    let rate = row.per_second.median;
+    bench.report.row(row);
+    Ok(rate)
 }
 
 /// Four times as many as can be hashed.
@@ -146,6 +147,8 @@ fn overload(
     let name = engine.name();
     let succeed = format!("{what}: at 4× overload, of the limit still succeed");
     bench.report.at_least(name, &succeed, seen.per_second() / most, 0.85, "");
+    let held_against = format!("{what}: the limit before and after 4× overload, hashes a second");
+    bench.report.fact(name, &held_against, most);
     let refused = Latency::of(&seen.refused_latency).p99 - DEADLINE_MS;
     let late = format!("{what}: at 4× overload, p99 of the refused after the deadline");
     bench.report.at_most(name, &late, refused, 50.0, "ms");

@@ -137,7 +137,15 @@ fn measure(arguments: &Arguments, runtime: &tokio::runtime::Runtime) -> Result<(
         arguments.database.map_or_else(|| vec![Engine::Sqlite, Engine::Postgres], |engine| vec![engine]);
     let postgres = engines.contains(&Engine::Postgres).then(|| Postgres::start(&folder)).transpose()?;
     let earlier = arguments.onto.as_ref().map(read_report).transpose()?.unwrap_or_default();
-    let report = Report { machine: machine::describe(postgres.is_some()), ..earlier };
+    let machine = machine::describe(postgres.is_some());
+    for word in ["processor", "memory", "kernel", "rustc"] {
+        let differs = earlier.machine.get(word).is_some_and(|earlier| Some(earlier) != machine.get(word));
+        anyhow::ensure!(
+            !differs,
+            "--onto: that run was made with another {word}, so the two are not comparable"
+        );
+    }
+    let report = Report { machine, ..earlier };
     let times = if arguments.quick { Times::QUICK } else { Times::FULL };
     let mut bench = Bench {
         ground: Arc::new(Ground { program, folder, postgres }),
