@@ -1,7 +1,10 @@
 //! Whether a call costs the same however much there is: sessions and tenants by the powers of ten.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use tokio::runtime::Handle;
+use vestibule::db::Statement;
 use vestibule::passwords::Options;
 
 use crate::bench::{Bench, SESSIONS_EACH, Seeded, bring_to_life, share};
@@ -18,6 +21,7 @@ use crate::seed;
 const SAMPLE: usize = 10_000;
 /// Sessions beside the tenants whose number is varied.
 const SESSIONS_BESIDE_TENANTS: usize = 50_000;
+const SETTLES_WITHIN: Duration = Duration::from_mins(15);
 /// The dearest may cost so much more than the cheapest.
 const BOUND: f64 = 1.3;
 
@@ -98,6 +102,7 @@ fn measure(bench: &mut Bench, engine: Engine, seeded: &Seeded, size: &str, costs
     let started = format!("start to ready at {size}");
     bench.report.fact(engine.name(), &started, server.ready_after.as_secs_f64() * 1_000.0);
     let part = format!("Growth: {size}");
+    settle(bench, engine, seeded, size)?;
     let live = bring_to_life(&server, &seeded.sessions, FEW)?;
     let closed = bench.times.closed();
 
@@ -118,6 +123,33 @@ fn measure(bench: &mut Bench, engine: Engine, seeded: &Seeded, size: &str, costs
     feed(bench, engine, &server, seeded, &part, costs)?;
     let row = crate::operations::log_out(bench, (&part, "logout"), engine, &server, &live)?;
     costs.note("logout", &row);
+    Ok(())
+}
+
+/// Waits until the server has numbered and sealed the events that seeding has left: it does so once, and nobody's calls are
+/// to pay for it.
+fn settle(bench: &mut Bench, engine: Engine, seeded: &Seeded, size: &str) -> Result<()> {
+    bench.bar.set_message(format!("Growth: {size}: its events are being sealed, {}", engine.name()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let began = Instant::now();
+    runtime.block_on(async {
+        let db = seeded.installation.database().await?;
+        let left = Statement::new(
+            "select (select count(*) from events where position is null) + \
+             (select count(*) from event_heads where sealed < position) as n",
+        );
+        while db.list(left.clone()).await?.first().map_or(Ok(0), |row| row.int("n"))? > 0 {
+            anyhow::ensure!(
+                began.elapsed() < SETTLES_WITHIN,
+                "events are not sealed within {SETTLES_WITHIN:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        db.close().await;
+        Ok(())
+    })?;
+    let what = format!("until the events of seeding were sealed at {size}, seconds");
+    bench.report.fact(engine.name(), &what, began.elapsed().as_secs_f64());
     Ok(())
 }
 

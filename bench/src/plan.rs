@@ -14,7 +14,7 @@ pub struct Times {
 
 impl Times {
     pub const FULL: Self =
-        Self { warm_up: Duration::from_secs(1), measured: Duration::from_secs(4), repeats: 3 };
+        Self { warm_up: Duration::from_secs(1), measured: Duration::from_secs(2), repeats: 3 };
     /// For what is measured at many sizes.
     pub const BRIEF: Self =
         Self { warm_up: Duration::from_secs(1), measured: Duration::from_millis(1_500), repeats: 3 };
