@@ -38,11 +38,18 @@ pub struct Row {
     pub load: String,
     pub per_second: Spread,
     /// The processor time of the server and its database for each, in microseconds; of everything where it is a limit.
+    /// Not a number where two servers share the database, whose time is neither's.
+    #[serde(deserialize_with = "or_nan")]
     pub cpu_micros: f64,
     /// In milliseconds; nothing for what is measured without callers.
     pub latency: Option<Latency>,
     pub refused: u64,
     pub failed: u64,
+}
+
+/// What is not a number is written as null.
+fn or_nan<'de, D: serde::Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(number)?.unwrap_or(f64::NAN))
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

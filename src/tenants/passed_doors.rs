@@ -25,9 +25,15 @@ impl std::fmt::Debug for PassedDoors {
     }
 }
 
-/// What is shown at a door.
-#[derive(Clone, Copy, Debug)]
+/// What is shown at a door. A secret is in it, so it is not shown again.
+#[derive(Clone, Copy)]
 pub struct Shown([u8; 32]);
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown(…)")
+    }
+}
 
 impl Shown {
     /// Of all that decides whether it opens, each part with its length before it.
