@@ -23,8 +23,10 @@ const OLDEST: u32 = 150_000;
 /// What a connection is for; it decides the session's settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
-    /// Reads, each limited to so long.
+    /// Reads by key, each limited to so long.
     Read(Duration),
+    /// Lists and searches, each limited to so long.
+    List(Duration),
     /// Changes of one statement, each committing itself.
     Single { lock: Duration },
     /// Changes of several statements.
@@ -33,11 +35,18 @@ pub(super) enum Purpose {
     Schema,
 }
 
+/// How reads by key are planned: once, for any parameters, by their indexes. Otherwise a table that was small or empty when
+/// a plan was made is read as a whole until the server has analysed it. What has no index is read as a whole all the same, and
+/// is not compiled for the price that it seems to have then. Lists and changes are planned as the server likes: what is best
+/// for them depends on how much they ask for.
+const BY_KEY: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off";
+
 impl Purpose {
     fn settings(self) -> String {
         let millis = |limit: Duration| limit.as_millis().max(1);
         match self {
-            Self::Read(limit) => {
+            Self::Read(limit) => format!("{}; {BY_KEY}", Self::List(limit).settings()),
+            Self::List(limit) => {
                 format!("set statement_timeout = {}; set default_transaction_read_only = on", millis(limit))
             }
             // No statement_timeout on a connection that writes: a timeout that strikes while COMMIT

@@ -64,7 +64,7 @@ impl Postgres {
             readers: (0..options.read_connections.max(1)).map(|_| reader()).collect(),
             next_reader: AtomicUsize::new(0),
             read_within: options.read_within,
-            lists: pool(Purpose::Read(options.list_within), options.list_connections),
+            lists: pool(Purpose::List(options.list_within), options.list_connections),
             list_within: options.list_within,
             connector: Arc::clone(&connector),
         };
