@@ -115,6 +115,12 @@ impl Connection {
             .map_err(|error| explain(&error))
     }
 
+    /// Gives back what it keeps of the database's pages.
+    pub(super) fn give_memory_back(&self) {
+        // It cannot fail on a connection that is open.
+        let _ = self.raw.release_memory();
+    }
+
     /// Runs one of the few statements that begin and end transactions, prepared once. One that fails is reset by it, as
     /// it would be by being thrown away.
     pub(super) fn steer(&self, sql: &'static str) -> rusqlite::Result<()> {

@@ -66,11 +66,13 @@ impl Sqlite {
         let working = Arc::clone(&checkpointing);
         start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted, &working))?;
         let (jobs, queue) = sync_channel(options.queue);
+        let readers = Readers::new(path.clone(), options);
         let writer = Writer {
             connection,
             jobs: queue,
             log: log_of(&path),
             busy,
+            reading: readers.stacks(),
             checkpoint: wake,
             checkpointing,
             batch: options.batch,
@@ -81,7 +83,6 @@ impl Sqlite {
             written: 0,
         };
         start("db-writer", move || writer.run())?;
-        let readers = Readers::new(path.clone(), options);
         Ok(Self { path, wait_within: busy, jobs, readers })
     }
 

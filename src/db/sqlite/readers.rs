@@ -24,7 +24,7 @@ pub(super) struct Readers {
 
 /// Connections that nobody uses just now.
 #[derive(Debug)]
-struct Stack {
+pub(super) struct Stack {
     path: PathBuf,
     busy: Duration,
     /// Nothing once the database is closed.
@@ -83,6 +83,10 @@ impl Readers {
         }
     }
 
+    pub(super) fn stacks(&self) -> [Arc<Stack>; 2] {
+        [Arc::clone(&self.by_key), Arc::clone(&self.lists)]
+    }
+
     pub(super) fn close(&self) {
         *self.by_key.idle() = None;
         *self.lists.idle() = None;
@@ -102,6 +106,13 @@ impl Stack {
         match idle {
             Some(connection) => Ok(connection),
             None => Connection::open(&self.path, Purpose::Read, self.busy),
+        }
+    }
+
+    /// Has the connections that nobody uses just now give back their memory.
+    pub(super) fn give_memory_back(&self) {
+        for connection in self.idle().iter().flatten() {
+            connection.give_memory_back();
         }
     }
 

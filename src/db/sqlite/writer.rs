@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::super::change::{Applied, Change, DbError, Statement};
 use super::super::value::Value;
 use super::super::waited;
 use super::connection::{Connection, Problem, explain};
+use super::readers::Stack;
 
 /// After so many statements, or as many pages of parameters, the log is copied into the database,
 /// off this thread.
@@ -87,6 +88,10 @@ impl Batch {
 /// A log that has become so long (48 MiB) is begun anew, while everyone waits for it.
 const LONG_LOG: u64 = 48 * 1024 * 1024;
 
+/// Once nothing was written for so long, the connections give back what they keep of the database's pages: what comes next
+/// finds them in the kernel's memory.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// How long that may wait for readers.
 const RESTART_BUSY: Duration = Duration::from_millis(100);
 
@@ -96,6 +101,8 @@ pub(super) struct Writer {
     pub(super) jobs: Receiver<Job>,
     pub(super) log: PathBuf,
     pub(super) busy: Duration,
+    /// The readers who are idle.
+    pub(super) reading: [Arc<Stack>; 2],
     pub(super) checkpoint: SyncSender<()>,
     pub(super) checkpointing: Arc<Mutex<()>>,
     pub(super) batch: usize,
@@ -113,7 +120,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut left_over = None;
         let closed = loop {
-            let Some(job) = left_over.take().or_else(|| self.jobs.recv().ok()) else { break None };
+            let Some(job) = left_over.take().or_else(|| self.wait()) else { break None };
             match job {
                 Job::Change(first) => {
                     let round = catch_unwind(AssertUnwindSafe(|| self.commit_together(first)));
@@ -131,6 +138,19 @@ impl Writer {
         drop((self.connection, self.jobs));
         if let Some(closed) = closed {
             let _ = closed.send(());
+        }
+    }
+
+    /// The next job, however long it takes to come; nothing once nobody is left who could ask. If it takes long, memory is
+    /// given back meanwhile.
+    fn wait(&self) -> Option<Job> {
+        match self.jobs.recv_timeout(IDLE) {
+            Err(RecvTimeoutError::Timeout) => {
+                self.connection.give_memory_back();
+                self.reading.iter().for_each(|stack| stack.give_memory_back());
+                self.jobs.recv().ok()
+            }
+            job => job.ok(),
         }
     }
 
