@@ -87,6 +87,12 @@ impl<'a> Unverified<'a> {
         &self.claims.tenant_id
     }
 
+    /// Which session it says it is of: enough to read one, no more.
+    #[must_use]
+    pub fn claimed_session(&self) -> &str {
+        &self.claims.sid
+    }
+
     /// The claims, once the signature holds under this key and its algorithm. Times, issuer, audience
     /// and the session are the caller's to check.
     #[must_use]

@@ -9,10 +9,10 @@ use crate::app::SharedApp;
 use crate::client::Client;
 use crate::error::Error;
 use crate::events::Actor;
-use crate::flows::{KeyGuess, authenticate_backend, refuse_other_tenant};
+use crate::flows::{KeyGuess, NamedSession, OpenedKey, authenticate_backend, refuse_other_tenant};
 use crate::http::headers;
-use crate::ids::TenantKeyId;
-use crate::tenants::Tenant;
+use crate::ids::{SessionId, TenantKeyId};
+use crate::tenants::{Tenant, TenantName};
 
 use super::UserCaller;
 
@@ -31,41 +31,70 @@ impl FromRequestParts<SharedApp> for BackendCaller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
+        ShownBackendKey::take(parts, app).await?.open(app, None).await.map(|(caller, _)| caller)
+    }
+}
+
+/// A backend key as a request shows it: nobody has been asked yet whether it opens anything.
+#[derive(Debug)]
+pub struct ShownBackendKey {
+    client: Client,
+    /// As it stands, and as it was meant if it was encoded as a form's value.
+    shown: (String, SecretString),
+    decoded: Option<(String, SecretString)>,
+    guess: KeyGuess,
+    /// X-Tenant-ID.
+    tenant: Result<Option<TenantName>, Error>,
+}
+
+impl ShownBackendKey {
+    /// Takes it out of a request's headers; an error where there is none, or where too many did not open anything.
+    pub async fn take(parts: &mut Parts, app: &SharedApp) -> Result<Self, Error> {
         if headers::bearer(&parts.headers).is_some() {
             return Err(refusal_of_bearer(parts, app).await);
         }
         let client = headers::client(parts, app)?;
-        let mut shown = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
+        let shown = headers::basic(&parts.headers).ok_or(Error::BackendKey)?;
         let decoded = headers::form_decoded(&shown.0, &shown.1);
         // However it is spelled, it is one key.
-        let key = decoded.as_ref().map_or_else(|| shown.0.clone(), |(key, _)| key.clone());
-        let guess = KeyGuess::at_key(app, &client, &key);
+        let key = decoded.as_ref().map_or(&shown.0, |(key, _)| key);
+        let guess = KeyGuess::at_key(app, &client, key);
         guess.check(app)?;
-        let authenticated = match authenticate_backend(app, &shown.0, &shown.1, &client).await {
+        Ok(Self { client, shown, decoded, guess, tenant: headers::maybe_tenant(&parts.headers) })
+    }
+
+    /// Opens it, and finds by the same read the session of this id, if the tenant has one.
+    pub async fn open(
+        self,
+        app: &SharedApp,
+        session: Option<&SessionId>,
+    ) -> Result<(BackendCaller, Option<NamedSession>), Error> {
+        let Self { client, mut shown, decoded, guess, tenant: name } = self;
+        let opened = match authenticate_backend(app, &shown.0, &shown.1, &client, session).await {
             // As it stands first: a key that was brought along may have any of these characters.
             Err(Error::BackendKey) => match decoded {
                 Some(decoded) => {
                     shown = decoded;
-                    authenticate_backend(app, &shown.0, &shown.1, &client).await
+                    authenticate_backend(app, &shown.0, &shown.1, &client, session).await
                 }
                 None => Err(Error::BackendKey),
             },
-            found => found,
+            opened => opened,
         };
         // Of many at once ten may have been counted while this one was read.
         guess.check(app)?;
-        if matches!(authenticated, Err(Error::BackendKey)) {
+        if matches!(opened, Err(Error::BackendKey)) {
             guess.count(app)?;
         }
-        let (tenant, key) = authenticated?;
-        if let Some(name) = headers::maybe_tenant(&parts.headers)?
+        let OpenedKey { tenant, key, session } = opened?;
+        if let Some(name) = name?
             && !name.names(&tenant)
         {
             return Err(
                 refuse_other_tenant(app, &tenant.id, Actor::Backend(&key), "backend_key", &client).await
             );
         }
-        Ok(Self { tenant, key, client, shown })
+        Ok((BackendCaller { tenant, key, client, shown }, session))
     }
 }
 

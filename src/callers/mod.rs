@@ -12,7 +12,7 @@ mod directory;
 mod operator;
 mod users;
 
-pub use backend::BackendCaller;
+pub use backend::{BackendCaller, ShownBackendKey};
 pub use directory::{By, DirectoryCaller, ManageSessions, ManageUsers, Permission, Read};
 pub use operator::OperatorCaller;
 pub use users::{LeavingCaller, UserCaller};

@@ -77,7 +77,14 @@ pub(super) struct Signed {
 
 /// Verifies a token's signature; `None` for what no key of the tenant that it names has signed.
 pub(super) async fn verify(app: &App, token: &str) -> Result<Option<Signed>, Error> {
-    let Some(unverified) = Unverified::parse(token) else { return Ok(None) };
+    match Unverified::parse(token) {
+        Some(unverified) => verify_parsed(app, unverified).await,
+        None => Ok(None),
+    }
+}
+
+/// [`verify`], of a token that was taken apart before.
+pub(super) async fn verify_parsed(app: &App, unverified: Unverified<'_>) -> Result<Option<Signed>, Error> {
     let Some(tenant) = TenantId::parse(unverified.claimed_tenant()) else { return Ok(None) };
     let key = app.signing_keys.find(&app.db, &app.master, &tenant, unverified.kid()).await?;
     let Some(key) = key else { return Ok(None) };

@@ -10,7 +10,7 @@ use crate::tenants::Tenant;
 use crate::users::User;
 
 use super::refresh::{ends_now, held_to_settings, in_grace};
-use super::token_session::{ShownToken, TokenSession, find_by_token};
+use super::token_session::{NamedSession, SentToken, ShownToken, TokenSession};
 
 /// A token that is good now, and all that is told of it.
 #[derive(Debug)]
@@ -35,10 +35,17 @@ pub enum ActiveKind {
     },
 }
 
-/// The token, if it is one of the tenant's and good at this moment; `None` whatever else it is (R099, R100).
-pub async fn introspect(app: &App, tenant: Tenant, token: &str) -> Result<Option<ActiveToken>, Error> {
+/// The token, if it is one of the tenant's and good at this moment; `None` whatever else it is (R099, R100). `named` is
+/// the session that it names, as it was read with the caller's key.
+pub async fn introspect(
+    app: &App,
+    tenant: Tenant,
+    token: SentToken<'_>,
+    named: Option<NamedSession>,
+) -> Result<Option<ActiveToken>, Error> {
     let now = app.clock.now();
-    let Some(found) = find_by_token(app, tenant, token).await? else { return Ok(None) };
+    let Some(named) = named else { return Ok(None) };
+    let Some(found) = named.made(app, tenant, token).await? else { return Ok(None) };
     if found.session.ending(&found.tenant, &found.user, now).is_some() {
         return Ok(None);
     }

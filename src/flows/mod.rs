@@ -79,7 +79,7 @@ mod verify_log;
 mod write_down_endings;
 
 pub use authenticate::{Authenticated, authenticate};
-pub use authenticate_backend::authenticate_backend;
+pub use authenticate_backend::{OpenedKey, authenticate_backend};
 pub use author::Author;
 pub use carry_over::{CarriedOver, carry_over};
 pub use change_customer::{change_customer, move_customer};
@@ -153,6 +153,7 @@ pub use store_restored::{StoreRestored, deeds_since, store_restored};
 pub use summarise_refusals::summarise_refusals;
 pub use tell_checkpoints::Witness;
 pub use tenant_keys::{create_tenant_key, list_tenant_keys, revoke_tenant_key};
+pub use token_session::{NamedSession, SentToken};
 pub use update_tenant::{TenantChange, update_tenant};
 pub use verify_log::{LogReport, verify_log};
 pub use write_down_endings::{WrittenDown, write_down_endings};

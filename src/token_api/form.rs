@@ -1,6 +1,7 @@
 //! What both calls with a token have in common: the form, and what it may hold.
 
-use axum::extract::Request;
+use axum::body::Body;
+use axum::http::HeaderMap;
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -27,9 +28,8 @@ pub struct TokenForm {
 }
 
 /// Reads the token out of a request's form.
-pub(super) async fn token(request: Request, app: &SharedApp) -> Result<SecretString, Error> {
-    let (parts, body) = request.into_parts();
-    let form = Form::read(&parts.headers, body, LIMIT, app).await?;
+pub(super) async fn token(headers: &HeaderMap, body: Body, app: &SharedApp) -> Result<SecretString, Error> {
+    let form = Form::read(headers, body, LIMIT, app).await?;
     if let Some(name) = CREDENTIALS.into_iter().find(|name| form.get(name).is_some()) {
         return Err(Error::malformed(
             name,

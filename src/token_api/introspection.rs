@@ -3,16 +3,16 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::SharedApp;
-use crate::callers::BackendCaller;
+use crate::callers::ShownBackendKey;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::flows::{self, ActiveKind, ActiveToken};
+use crate::flows::{self, ActiveKind, ActiveToken, SentToken};
 use crate::http::envelope::json_response;
 use crate::request_limits::INTROSPECTION;
 use crate::sessions::client_id;
@@ -151,14 +151,22 @@ impl Introspection {
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "What is true of it", body = Introspection))
 )]
-pub(super) async fn introspect(
-    State(app): State<SharedApp>,
-    caller: BackendCaller,
-    request: Request,
-) -> Result<Response, Error> {
+pub(super) async fn introspect(State(app): State<SharedApp>, request: Request) -> Result<Response, Error> {
+    let (mut parts, body) = request.into_parts();
+    let key = ShownBackendKey::take(&mut parts, &app).await?;
+    // Before the key is opened, so that one read answers whose it is and what is true of the session: like a login's, the body
+    // of who has no key is read, to its bound in bytes and time (R115, R119). Whatever it is, they learn nothing of it.
+    let (token, refused) = match token(&parts.headers, body, &app).await {
+        Ok(token) => (token, None),
+        Err(refused) => (SecretString::default(), Some(refused)),
+    };
+    let sent = SentToken::parse(token.expose_secret());
+    let (caller, session) = key.open(&app, sent.session().as_ref()).await?;
     flows::take(&app, INTROSPECTION, &caller.key)?;
-    let token = token(request, &app).await?;
-    let found = flows::introspect(&app, caller.tenant, token.expose_secret()).await?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let found = flows::introspect(&app, caller.tenant, sent, session).await?;
     let told =
         found.map_or_else(Introspection::default, |token| Introspection::new(token, &app.options.public_url));
     Ok(json_response(StatusCode::OK, serde_json::to_vec(&told).map_err(anyhow::Error::from)?))

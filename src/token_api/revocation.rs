@@ -34,7 +34,8 @@ pub(super) async fn revoke(
     request: Request,
 ) -> Result<Response<Body>, Error> {
     flows::take(&app, REVOCATION, &caller.key)?;
-    let token = token(request, &app).await?;
+    let (parts, body) = request.into_parts();
+    let token = token(&parts.headers, body, &app).await?;
     let BackendCaller { tenant, key, client, .. } = caller;
     flows::revoke_token(&app, tenant, &key, &client, token.expose_secret()).await?;
     let mut response = Response::new(Body::empty());

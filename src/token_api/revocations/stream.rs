@@ -88,7 +88,7 @@ impl Stream {
         }
         if self.asked.elapsed() >= believed {
             self.asked = Instant::now();
-            match authenticate_backend(&self.app, &self.key, &self.secret, &self.client).await {
+            match authenticate_backend(&self.app, &self.key, &self.secret, &self.client, None).await {
                 // Nothing new can be seen then either.
                 Ok(_) | Err(Error::Unavailable(_)) => (),
                 Err(_) => return None,

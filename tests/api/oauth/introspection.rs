@@ -141,8 +141,45 @@ async fn R099_whatever_is_not_active_is_answered_with_the_same_bytes() {
     assert!(is_active(&app, &acme, &malleated(&opened.token)).await);
 }
 
+/// Calls whose form is refused where the key is good.
+fn bad_forms(token: &str) -> [(&'static str, Call); 5] {
+    let call = || Call::new("POST", INTROSPECT);
+    [
+        ("another type", call().body("{").and("content-type", "application/json")),
+        ("too much", call().form(&[("token", &"a".repeat(20_000))])),
+        ("a parameter twice", call().form(&[("token", token), ("token", token)])),
+        ("a secret in the body", call().form(&[("token", token), ("client_secret", "x")])),
+        ("no token", call().form(&[("x", "y")])),
+    ]
+}
+
 #[tokio::test]
-async fn R099_no_token_is_looked_at_before_the_caller_is_known() {
+async fn R099_what_refuses_the_caller_comes_before_what_is_wrong_with_the_form() {
+    let (app, acme, opened) = start().await;
+    app.tenant("globex").await;
+    for (what, form) in bad_forms(&opened.token) {
+        let good = app.call(form.clone().backend(&acme)).await;
+        assert!([400, 413, 415].contains(&good.status.as_u16()), "{what}: {}", good.text);
+        for (header, value) in [("x-tenant-id", "globex"), ("origin", "https://nobodys.test")] {
+            let answer = app.call(form.clone().backend(&acme).and(header, value)).await;
+            assert_eq!(answer.status, 403, "{what}, {header}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_introspection_asks_the_database_once() {
+    let (app, tenant, opened) = start().await;
+    assert!(is_active(&app, &tenant, &opened.token).await, "its signing key is in memory then");
+    for token in [&opened.token, &opened.refresh] {
+        let before = app.database.work().calls;
+        assert!(is_active(&app, &tenant, token).await);
+        assert_eq!(app.database.work().calls - before, 1);
+    }
+}
+
+#[tokio::test]
+async fn R099_no_token_is_told_of_before_the_caller_is_known() {
     let (app, acme, opened) = start().await;
     let globex = app.tenant("globex").await;
     let good = || with_token(INTROSPECT, &acme, &opened.token);
@@ -172,7 +209,15 @@ async fn R099_no_token_is_looked_at_before_the_caller_is_known() {
             Call::new("POST", INTROSPECT).body("{").and("content-type", "application/json"),
         ),
         ("nobody, with too much", Call::new("POST", INTROSPECT).body(vec![b'a'; 20_000])),
-    ] {
+    ]
+    .into_iter()
+    .chain(bad_forms(&opened.token).into_iter().flat_map(|(what, form)| {
+        [
+            (what, form.clone().basic(&acme.backend_key, "wrong")),
+            (what, form.clone().basic("unknown", &acme.backend_secret)),
+            (what, form.basic(&acme.key, &acme.secret)),
+        ]
+    })) {
         let answer = app.call(call).await;
         assert_eq!(answer.status.as_u16(), 401, "{what}: {}", answer.text);
         assert_eq!(answer.json["error"], "invalid_client", "{what}");
@@ -292,14 +337,16 @@ async fn R100_settings_and_keys_count_at_the_moment_of_asking() {
 
 #[tokio::test]
 async fn R100_how_the_tenant_stands_counts_when_the_body_has_come_and_not_when_the_request_began() {
-    for set in
-        ["sessions_not_before = $2, sessions_end_reason = 'x'", "valid_kids = '[]'", "status = 'suspended'"]
-    {
+    for (set, status) in [
+        ("sessions_not_before = $2, sessions_end_reason = 'x'", 200),
+        ("valid_kids = '[]'", 200),
+        // Its keys open nothing then.
+        ("status = 'suspended'", 401),
+    ] {
         let (app, tenant, opened) = start().await;
         let (begun, has_begun) = oneshot::channel();
         let (come, has_come) = oneshot::channel::<()>();
         let (parts, body) = with_token(INTROSPECT, &tenant, &opened.token).request().into_parts();
-        // Nobody asks for it before the caller is admitted.
         let slow = once(async move {
             begun.send(()).unwrap();
             has_come.await.unwrap();
@@ -313,7 +360,8 @@ async fn R100_how_the_tenant_stands_counts_when_the_body_has_come_and_not_when_t
             come.send(()).unwrap();
         };
         let (answer, ()) = join!(app.send(Request::from_parts(parts, Body::from_stream(slow))), change);
-        assert_eq!(answer.expect(200).text, INACTIVE, "{set}");
+        let answer = answer.expect(status);
+        assert!(status == 401 || answer.text == INACTIVE, "{set}: {}", answer.text);
     }
 }
 
