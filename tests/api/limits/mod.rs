@@ -7,6 +7,7 @@ use vestibule::tenants::{Family, SessionLimitAction, Settings};
 
 use crate::support::app::{Answer, TestApp, TestTenant};
 use crate::support::calls::{Opened, session_call};
+use crate::support::login::SLOW_HASH;
 
 const INDIVIDUAL: Family = Family::Individual;
 
@@ -122,6 +123,21 @@ async fn R066_where_the_tenant_refuses_one_more_it_is_409_and_nothing_of_it_coun
     app.end(&tenant, &first).await.expect(200);
     open_on(&app, &tenant, INDIVIDUAL, "device-3").await;
     app.login(&tenant, INDIVIDUAL).await.expect(409);
+}
+
+#[tokio::test]
+async fn R017_one_more_whose_reservation_is_gone_is_503_and_learns_nothing_of_the_limit() {
+    let app = TestApp::start().await;
+    let tenant = app.tenant_with("acme", limited(1, SessionLimitAction::Refuse)).await;
+    open_on(&app, &tenant, INDIVIDUAL, "a").await;
+    app.set_hash(tenant.person(INDIVIDUAL), &SLOW_HASH).await;
+    let hashed = app.app.passwords.evaluations();
+    let second = app.send_apart(&tenant.login(INDIVIDUAL));
+    app.begun(hashed + 1).await;
+    app.script("delete from attempts").await;
+    let answer = second.await.unwrap().expect(503);
+    assert_eq!(answer.error_type(), "UNAVAILABLE", "{}", answer.text);
+    assert_eq!(app.event_names(&tenant).await, ["authn_login_success"], "the first alone");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod answers;
 mod body;
+mod commits;
 mod concurrency;
 mod departures;
 mod documented_call;

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use secrecy::SecretString;
+use vestibule::db::{Change, Statement};
+use vestibule::passwords::Presence;
+use vestibule::tenants::Family;
+
 use super::cluster::Cluster;
 use super::proxy::Proxy;
 use super::{ALL, Cut, answer};
 use crate::support;
+use crate::support::app::{PASSWORD, TestApp};
+use crate::support::login::{SLOW_HASH, one_thread, until};
 
 /// What is done to a cluster.
 type Act = fn(&Cluster);
@@ -63,4 +71,59 @@ async fn R160_an_answer_that_is_cut_off_signs_nobody_out_and_counts_nobodys_pass
     answer(cut.router.clone(), cut.refresh(&next)).await.expect(200);
     let person = cut.tenant.person(vestibule::tenants::Family::Organization);
     assert_eq!(cut.app.failures(person).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn R017_a_password_whose_reservation_a_crash_has_taken_is_answered_with_503_right_or_wrong() {
+    // What is asynchronous stays in the server's memory, and a crash takes it.
+    let cluster = Cluster::start(&["wal_writer_delay = 10s"]);
+    let database = support::postgres_on(&cluster).await;
+    database.migrate().await.unwrap();
+    let app = TestApp::on(database, one_thread());
+    let tenant = app.tenant("acme").await;
+    let right = tenant.login(Family::Individual);
+    let wrong = tenant.login(Family::Organization).set("password", "wrong");
+    // So that what is written later finds its pages, and the log a page to itself: a full one is written out at once.
+    app.send(right.request()).await.expect(200);
+    app.send(wrong.request()).await.expect(401);
+    app.set_hash(tenant.person(Family::Individual), &SLOW_HASH).await;
+    app.set_hash(tenant.person(Family::Organization), &SLOW_HASH).await;
+    app.script("select pg_switch_wal()").await;
+
+    // Hashes that nobody has asked the database for keep the one thread for as long as a server needs to begin anew.
+    let others = (0..12).map(|_| {
+        let app = app.app.clone();
+        let ticket = app.passwords.ticket(tenant.id.as_str()).unwrap();
+        tokio::spawn(async move {
+            let (presence, _guard) = Presence::new();
+            let password = SecretString::from(PASSWORD);
+            app.passwords.verify(ticket, password, Some(SLOW_HASH.clone()), &presence).await.unwrap()
+        })
+    });
+    let others: Vec<_> = others.collect();
+    app.begun(1).await;
+    let shown = [app.send_apart(&right), app.send_apart(&wrong)];
+    until("both are reserved", async || app.number_of("attempts").await == 2).await;
+    cluster.crash();
+    cluster.resume();
+    // A change of several statements, as a conclusion is, on every connection: none is left that does not know it.
+    let one = || Statement::new("select 1 as n");
+    until("it takes changes again", async || {
+        let changes = (0..8).map(|_| app.database.apply(Change::new().with(one()).with(one())));
+        join_all(changes).await.iter().all(Result::is_ok)
+    })
+    .await;
+    until("and is read again", async || app.database.list(one()).await.is_ok()).await;
+    assert_eq!(app.number_of("attempts").await, 0, "neither was durable");
+    assert!(others.iter().any(|one| !one.is_finished()), "and neither password is hashed yet");
+    for login in shown {
+        let answer = login.await.unwrap().expect(503);
+        assert_eq!(answer.error_type(), "UNAVAILABLE", "{}", answer.text);
+    }
+    assert_eq!(app.number_of("sessions").await, 1, "the first login's");
+    assert_eq!(app.failures(tenant.person(Family::Organization)).await, 1, "the first failure");
+    app.send(right.request()).await.expect(200);
+    app.send(wrong.request()).await.expect(401);
+    assert_eq!(app.number_of("sessions").await, 2);
+    assert_eq!(app.failures(tenant.person(Family::Organization)).await, 2);
 }
