@@ -35,30 +35,36 @@ pub(super) enum Purpose {
     Schema,
 }
 
-/// How reads by key are planned: once, for any parameters, by their indexes. Otherwise a table that was small or empty when
-/// a plan was made is read as a whole until the server has analysed it. What has no index is read as a whole all the same, and
-/// is not compiled for the price that it seems to have then. Lists and changes are planned as the server likes: what is best
-/// for them depends on how much they ask for.
-const BY_KEY: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off";
+/// How reads by key and changes are planned: by indexes, which each of them is made for. A table that is all but empty is
+/// otherwise read as a whole, and one whose rows come and go (`attempts`) is full of dead ones until it is vacuumed: a login
+/// cost more with each one before it. What has no index is read as a whole all the same, and is not compiled for the price
+/// that it seems to have then. Lists are planned as the server likes: what is best for them depends on how much they ask for.
+const BY_INDEX: &str = "set enable_seqscan = off; set jit = off";
 
 impl Purpose {
     fn settings(self) -> String {
         let millis = |limit: Duration| limit.as_millis().max(1);
         match self {
-            Self::Read(limit) => format!("{}; {BY_KEY}", Self::List(limit).settings()),
+            // Once, for any parameters: a plan for each key would be the same.
+            Self::Read(limit) => {
+                format!(
+                    "{}; {BY_INDEX}; set plan_cache_mode = force_generic_plan",
+                    Self::List(limit).settings()
+                )
+            }
             Self::List(limit) => {
                 format!("set statement_timeout = {}; set default_transaction_read_only = on", millis(limit))
             }
             // No statement_timeout on a connection that writes: a timeout that strikes while COMMIT
             // waits for a standby makes the server report success without the standby.
             Self::Single { lock } => {
-                format!("set statement_timeout = 0; set lock_timeout = {}", millis(lock))
+                format!("set statement_timeout = 0; set lock_timeout = {}; {BY_INDEX}", millis(lock))
             }
             // Read only but for BEGIN READ WRITE: if BEGIN fails, the statements pipelined behind
             // it must not commit one by one.
             Self::Transaction { lock } => format!(
                 "set statement_timeout = 0; set lock_timeout = {}; set default_transaction_read_only = on; \
-                 set idle_in_transaction_session_timeout = 10000",
+                 set idle_in_transaction_session_timeout = 10000; {BY_INDEX}",
                 millis(lock)
             ),
             Self::Schema => "set statement_timeout = 0; set lock_timeout = 0".into(),

@@ -6,6 +6,7 @@ mod commits;
 mod crashes;
 mod migrations;
 mod postgres_faults;
+mod postgres_plans;
 mod postgres_tls;
 mod sqlite_disk;
 mod sqlite_faults;
