@@ -252,7 +252,7 @@ pub fn end_on_device(
 ) -> Statement {
     Statement::new(concat!(
         "update sessions set ended_at = $4, end_reason = $5, change_id = $6 \
-         where tenant_id = $1 and ended_at is null and id in (select s.id from ",
+         where tenant_id = $1 and user_id = $2 and ended_at is null and id in (select s.id from ",
         sessions_and_owners!(),
         " where s.tenant_id = $1 and s.user_id = $2 and s.device_id = $3 and ",
         session_lives!("$4"),
@@ -267,7 +267,8 @@ pub fn end_on_device(
 }
 
 /// Ends a user's live sessions but for the newest so many. They bear the change's id. Exact behind an update of the
-/// user's row, which every login begins with.
+/// user's row, which every login begins with. The user is named twice: PostgreSQL would otherwise look for the sessions among
+/// all of the tenant's that are open.
 #[must_use]
 pub fn end_oldest(
     tenant: &TenantId,
@@ -278,7 +279,7 @@ pub fn end_oldest(
 ) -> Statement {
     Statement::new(concat!(
         "update sessions set ended_at = $3, end_reason = 'limit', change_id = $5 \
-         where tenant_id = $1 and ended_at is null and id in (select s.id from ",
+         where tenant_id = $1 and user_id = $2 and ended_at is null and id in (select s.id from ",
         sessions_and_owners!(),
         " where s.tenant_id = $1 and s.user_id = $2 and ",
         session_lives!("$3"),
