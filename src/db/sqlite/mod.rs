@@ -14,6 +14,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -64,7 +65,7 @@ impl Sqlite {
         let (wake, wanted) = sync_channel(1);
         let checkpointing = Arc::new(Mutex::new(()));
         let working = Arc::clone(&checkpointing);
-        start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted, &working))?;
+        let checkpointer = start("db-checkpoint", move || checkpoint::run(&checkpoints, &wanted, &working))?;
         let (jobs, queue) = sync_channel(options.queue);
         let readers = Readers::new(path.clone(), options);
         let writer = Writer {
@@ -74,6 +75,7 @@ impl Sqlite {
             busy,
             reading: readers.stacks(),
             checkpoint: wake,
+            checkpointer,
             checkpointing,
             batch: options.batch,
             batch_within: options.batch_within,
@@ -124,6 +126,8 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
+        // First, so that the writer's connection is the last.
+        self.readers.close();
         let (answer, closed) = oneshot::channel();
         let jobs = self.jobs.clone();
         // No change is under way any more, but the queue may hold a script.
@@ -131,7 +135,6 @@ impl Sqlite {
         if matches!(asked, Ok(Ok(()))) {
             let _ = closed.await;
         }
-        self.readers.close();
     }
 
     fn ask(&self, job: Job) -> Result<(), DbError> {
@@ -154,9 +157,9 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), DbError> {
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, DbError> {
     let started = std::thread::Builder::new().name(name.into()).spawn(work);
-    started.map(drop).map_err(|error| DbError::Unavailable(format!("cannot start a thread: {error}")))
+    started.map_err(|error| DbError::Unavailable(format!("cannot start a thread: {error}")))
 }
 
 /// The log is what lets readers go on beside the writer; not every file system can have one.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use metrics::histogram;
@@ -104,6 +105,8 @@ pub(super) struct Writer {
     /// The readers who are idle.
     pub(super) reading: [Arc<Stack>; 2],
     pub(super) checkpoint: SyncSender<()>,
+    /// Ends with `checkpoint`.
+    pub(super) checkpointer: JoinHandle<()>,
     pub(super) checkpointing: Arc<Mutex<()>>,
     pub(super) batch: usize,
     pub(super) batch_within: Duration,
@@ -133,6 +136,10 @@ impl Writer {
                 Job::Close(closed) => break Some(closed),
             }
         };
+        // One after the other, and this one last: SQLite removes the log with the last connection, and where two are closed at
+        // the same time neither is the last.
+        drop(self.checkpoint);
+        let _ = self.checkpointer.join();
         // Best effort: what is in the log is durable as it is.
         let _ = self.connection.raw.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()));
         drop((self.connection, self.jobs));
