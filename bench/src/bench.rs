@@ -128,7 +128,8 @@ pub fn bring_to_life(server: &Server, sessions: &[Session], connections: usize) 
         .map(|session| Live { session: session.clone(), access_token: String::new() })
         .collect::<Vec<_>>();
     let callers = share(live, connections).into_iter().map(RefreshOnce::new).collect();
-    let load = Load { rate: None, warm_up: Duration::ZERO, measured: Duration::from_mins(10) };
+    let load =
+        Load { rate: None, warm_up: Duration::ZERO, measured: Duration::from_mins(10), one_address: false };
     let (seen, callers) = load::run(server.address, load, callers, &server.meter)?;
     anyhow::ensure!(seen.failed + seen.refused == 0, "{:?} were refused: {:?}", seen.refused, seen.failure);
     Ok(callers.into_iter().flat_map(RefreshOnce::into_sessions).collect())

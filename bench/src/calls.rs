@@ -310,7 +310,7 @@ pub fn get(path: &str, headers: Vec<(&'static str, String)>) -> Prepared {
 
 /// Where the feed is now.
 pub async fn feed_cursor(address: std::net::SocketAddr, person: &Person) -> Result<String> {
-    let mut connection = crate::http::Connection::open(address).await?;
+    let mut connection = crate::http::Connection::open(address, std::net::Ipv4Addr::LOCALHOST).await?;
     let first = feed(person, None).requests.pop_front().context("a request")?;
     let request = first.request().context("a request")?;
     let (status, body) = connection.send(request).await?;

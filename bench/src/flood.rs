@@ -71,7 +71,7 @@ fn measure(
     let longer = load::Load {
         warm_up: Duration::from_millis(500),
         measured: bench.times.warm_up + bench.times.measured + Duration::from_secs(2),
-        rate: Some(share_of_one * 10.0),
+        ..bench.times.open(share_of_one * 10.0)
     };
     let flooding = thread::spawn(move || {
         load::run(address, longer, login::callers(&flooders, 1_000), &meter).map(|(seen, _)| seen)

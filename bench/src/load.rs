@@ -2,7 +2,7 @@
 //! (open loop: the latency counts from when a call was due, so queueing is not left out).
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +41,8 @@ pub struct Load {
     pub rate: Option<f64>,
     pub warm_up: Duration,
     pub measured: Duration,
+    /// Whether all call from one address, like an office; otherwise each has its own, as customers do.
+    pub one_address: bool,
 }
 
 /// What was seen in the measured time.
@@ -112,6 +114,12 @@ pub fn run<C: Caller>(
     joined.map_err(|_| anyhow!("the load's thread panicked"))?
 }
 
+/// A loopback address for a caller alone: failures are counted, and their number bounded, by address.
+fn own_address(number: usize) -> Result<Ipv4Addr> {
+    const FIRST: u32 = u32::from_be_bytes([127, 1, 0, 1]);
+    Ok(Ipv4Addr::from_bits(FIRST + u32::try_from(number)?))
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     WarmUp,
@@ -136,8 +144,9 @@ async fn drive<C: Caller>(
     server: &Meter,
 ) -> Result<(Seen, Vec<C>)> {
     let mut connections = Vec::with_capacity(callers.len());
-    for _ in &callers {
-        connections.push(Connection::open(address).await?);
+    for number in 0..callers.len() {
+        let from = if load.one_address { Ipv4Addr::LOCALHOST } else { own_address(number)? };
+        connections.push(Connection::open(address, from).await?);
     }
     let shared = Rc::new(Shared {
         phase: Cell::new(Phase::WarmUp),

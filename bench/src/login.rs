@@ -92,6 +92,9 @@ fn measure(
         for connections in [1, 4, 64] {
             bench.measure((PART, &what), engine, server, closed, callers(people, connections))?;
         }
+        let office = Load { one_address: true, ..closed };
+        let from_one = format!("{what}, all from one address");
+        bench.measure((PART, &from_one), engine, server, office, callers(people, CONNECTIONS))?;
         let rate = most * 0.7;
         bench.measure((PART, &what), engine, server, bench.times.open(rate), callers(people, 128))?;
     }

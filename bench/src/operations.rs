@@ -220,7 +220,8 @@ pub fn log_out(
     live: &[Live],
 ) -> Result<Row> {
     let callers = prepared(live, MANY, calls::log_out);
-    let load = Load { rate: None, warm_up: Duration::ZERO, measured: Duration::from_mins(1) };
+    let load =
+        Load { rate: None, warm_up: Duration::ZERO, measured: Duration::from_mins(1), one_address: false };
     let (seen, _) = load::run(server.address, load, callers, &server.meter)?;
     bench.warn(what, &seen);
     let row = Row::of(part, engine.name(), what, format!("{MANY} connections"), &[seen]);

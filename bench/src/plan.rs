@@ -23,11 +23,11 @@ impl Times {
 
     /// As quick as the server answers.
     pub const fn closed(self) -> Load {
-        Load { rate: None, warm_up: self.warm_up, measured: self.measured }
+        Load { rate: None, warm_up: self.warm_up, measured: self.measured, one_address: false }
     }
 
     /// At so many calls a second.
     pub const fn open(self, rate: f64) -> Load {
-        Load { rate: Some(rate), warm_up: self.warm_up, measured: self.measured }
+        Load { rate: Some(rate), ..self.closed() }
     }
 }

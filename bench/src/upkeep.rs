@@ -22,10 +22,18 @@ const ENDED_DAYS_AGO: i64 = 420;
 /// Refreshes a second.
 const RATE: f64 = 500.0;
 /// Upkeep begins a minute after the server: what is quiet is measured before.
-const QUIET: Load =
-    Load { rate: Some(RATE), warm_up: Duration::from_secs(5), measured: Duration::from_secs(30) };
-const BUSY: Load =
-    Load { rate: Some(RATE), warm_up: Duration::from_secs(2), measured: Duration::from_mins(1) };
+const QUIET: Load = Load {
+    rate: Some(RATE),
+    warm_up: Duration::from_secs(5),
+    measured: Duration::from_secs(30),
+    one_address: false,
+};
+const BUSY: Load = Load {
+    rate: Some(RATE),
+    warm_up: Duration::from_secs(2),
+    measured: Duration::from_mins(1),
+    one_address: false,
+};
 const BEGINS_WITHIN: Duration = Duration::from_mins(2);
 
 /// Deletes so many.
