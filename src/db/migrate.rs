@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "sessions", sql: include_str!("../../migrations/0003_sessions.sql") },
     Migration { version: 4, name: "defence", sql: include_str!("../../migrations/0004_defence.sql") },
     Migration { version: 5, name: "vacuum", sql: include_str!("../../migrations/0005_vacuum.sql") },
+    Migration { version: 6, name: "indexes", sql: include_str!("../../migrations/0006_indexes.sql") },
 ];
 
 const BUSY_TABLE: &str = "with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, \

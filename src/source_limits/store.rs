@@ -150,12 +150,13 @@ pub fn count_failure(
     ]
 }
 
-/// Deletes a slice of the marks that nobody counts any more, whose ever they are; answers one row for each.
+/// Deletes a slice of the marks that nobody counts any more, whose ever they are; answers one row for each. Its sum is
+/// the index's.
 #[must_use]
 pub fn delete_attempts_that_are_over(now: Timestamp, slice: i64) -> Statement {
     Statement::new(
         "delete from source_attempts where (tenant_id, source, id) in \
-         (select a.tenant_id, a.source, a.id from source_attempts a where a.reserved_at < $1 limit $2) \
+         (select a.tenant_id, a.source, a.id from source_attempts a where a.reserved_at + 0 < $1 limit $2) \
          returning tenant_id",
     )
     .bind(now.plus_seconds(-SPRAY))

@@ -60,10 +60,10 @@ fn exists(raw: &Raw, table: &str) -> rusqlite::Result<bool> {
     raw.query_row("select exists (select 1 from sqlite_schema where name = ?1)", [table], |row| row.get(0))
 }
 
-/// The statistics of all whole indexes, by table and index.
+/// The statistics of all whole indexes, by table and index; an expression has no name.
 fn wanted(raw: &Raw) -> rusqlite::Result<Statistics> {
     let mut read = raw.prepare(
-        "select t.name, i.name, i.\"unique\", group_concat(c.name order by c.seqno) \
+        "select t.name, i.name, i.\"unique\", group_concat(coalesce(c.name, '') order by c.seqno) \
          from sqlite_schema t join pragma_index_list(t.name) i join pragma_index_info(i.name) c \
          where t.type = 'table' and t.name not like 'sqlite%' and not i.partial \
          group by t.name, i.name, i.\"unique\" order by t.name, i.name",

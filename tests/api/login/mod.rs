@@ -12,6 +12,7 @@ mod families;
 mod headers;
 mod lifetimes;
 mod overload;
+mod plans;
 mod strength;
 mod tenants;
 mod throttle;
