@@ -206,11 +206,6 @@ impl Passwords {
         self.0.queue_for(stored).ticket(tenant)
     }
 
-    /// Whether there is a place in the queue for hashes of our own, or what [`Passwords::ticket`] would say at once.
-    pub fn has_place(&self, tenant: &str) -> Result<(), Overloaded> {
-        self.0.shared.queue.has_place(tenant)
-    }
-
     /// Whether hashes wait for a thread.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -1,8 +1,8 @@
 //! A login: validate → tenant and key → ticket → reserve → hash → conclude (ARCHITECTURE.md).
 //!
-//! The caller has validated. One query reads all that must be known; what refuses before the ticket
-//! costs no hash, what refuses after it costs exactly one (R002). From the reservation on, a task of
-//! its own drives the attempt to its end, whoever has gone.
+//! The caller has validated. Who has passed the door before takes the ticket first. One query reads all that must be known;
+//! what refuses before the reservation costs no hash, what refuses after it costs exactly one (R002). From the reservation
+//! on, a task of its own drives the attempt to its end, whoever has gone.
 
 mod attempt;
 mod door;
@@ -21,7 +21,7 @@ use crate::client::Client;
 use crate::clock::Timestamp;
 use crate::error::{Error, TenantProblem};
 use crate::ids::{AttemptId, CustomerId, UserId};
-use crate::passwords::Presence;
+use crate::passwords::{Presence, Ticket};
 use crate::sessions::NewSession;
 use crate::tenants::{Family, Shown, Tenant, TenantName};
 use crate::throttles::Proof;
@@ -109,7 +109,7 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let token = proof::shown_token(&request);
     let guessing = Guessing::begin(app, &request, token.as_ref())?;
     let shown = door::shown(&request);
-    refuse_without_place(app, &request, shown)?;
+    let early = early_ticket(app, &request, shown)?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     let (proof, subject) = guessing.enter(app, &mut request, token.as_ref(), &found, now)?;
@@ -132,7 +132,7 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
         id: AttemptId::random(),
         now,
     };
-    let outcome = drive(attempt).await;
+    let outcome = drive(attempt, early).await;
     // An imported hash takes another time than ours, and waits in another queue: no failure tells by it what it was
     // (R004).
     if outcome.as_ref().err().is_some_and(tells_of_the_hash) {
@@ -141,17 +141,18 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     outcome
 }
 
-/// Refuses at once, before anything is read for it, a login that could not be hashed in time: where there are four for each
-/// that can be, what their refusals cost is missing from the hashes. Only who shows what has opened the door is refused here,
-/// so it tells strangers nothing of a tenant (R045), and neither name nor password is looked at. A browser's call goes the
-/// long way: whether its origin may read the answer stands in the database.
-fn refuse_without_place(app: &App, request: &Login, shown: Shown) -> Result<(), Error> {
+/// A place in the hash queue before anything is read, for who shows what has opened the door: whom there is none for is
+/// refused at once, and all that a login does is done for no more of them than can be hashed in time. Where there are four
+/// for each that can be, what the others cost is missing from the hashes. Nobody else is refused here, so it tells strangers
+/// nothing of a tenant (R045), and neither name nor password is looked at. A browser's call goes the long way: whether its
+/// origin may read the answer stands in the database.
+fn early_ticket(app: &App, request: &Login, shown: Shown) -> Result<Option<Ticket>, Error> {
     if request.client.web_origin.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let Some(tenant) = app.passed_doors.find(shown) else { return Ok(()) };
+    let Some(tenant) = app.passed_doors.find(shown) else { return Ok(None) };
     request.client.tenant.see(&tenant);
-    app.passwords.has_place(tenant.as_str()).map_err(overloaded)
+    app.passwords.ticket(tenant.as_str()).map(Some).map_err(overloaded)
 }
 
 /// Refuses what comes from a source from which too much has failed, before anything is hashed or written (R021, R022);
@@ -178,10 +179,12 @@ async fn admit_source(
 }
 
 /// An attempt from its place in the hash queue to its end.
-async fn drive(attempt: Attempt) -> Result<LoggedIn, Error> {
+async fn drive(attempt: Attempt, early: Option<Ticket>) -> Result<LoggedIn, Error> {
     let Attempt { app, found, .. } = &attempt;
-    // It waits for a slot for as long as its place in the hash queue is good.
-    let ticket = ticket(app, &found.tenant, found.hash())?;
+    let ticket = match early.filter(|ticket| ticket.is_of(found.tenant.id.as_str())) {
+        Some(early) => early,
+        None => ticket(app, &found.tenant, found.hash())?,
+    };
     let (presence, _guard) = Presence::new();
     // The task outlives this future: an attempt that was reserved is concluded or given back.
     tokio::spawn(attempt.drive(ticket, presence))

@@ -127,11 +127,6 @@ impl Queue {
         Ok(Ticket { queue: self.clone(), tenant, deadline: Instant::now() + self.deadline })
     }
 
-    /// Whether there is a place, or what [`Queue::ticket`] would say at once.
-    pub(super) fn has_place(&self, tenant: &str) -> Result<(), Overloaded> {
-        self.look_for_place(&self.lock(), tenant)
-    }
-
     fn look_for_place(&self, state: &State, tenant: &str) -> Result<(), Overloaded> {
         let own = state.tenants.get(tenant).map_or(0, |tenant| tenant.places);
         let ahead = state.tenants.values().map(|tenant| tenant.places.min(own + 1)).sum::<u32>();
@@ -285,6 +280,12 @@ impl Ticket {
     #[must_use]
     pub const fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    /// Whether it is one of this tenant's places.
+    #[must_use]
+    pub fn is_of(&self, tenant: &str) -> bool {
+        *self.tenant == *tenant
     }
 
     /// Takes a place in `queue` for it, if it is of another one, with the deadline it has.

@@ -101,6 +101,23 @@ async fn R037_a_login_that_has_no_place_in_the_queue_is_refused_before_anything_
 }
 
 #[tokio::test]
+async fn R037_a_login_has_its_place_before_it_reads_so_that_whoever_comes_too_many_reads_nothing() {
+    let app = TestApp::start_with(one_thread()).await;
+    let tenant = app.tenant("acme").await;
+    let login = tenant.login(Family::Individual);
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let before = app.database.work().calls;
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let calls_of_one = app.database.work().calls - before;
+    let mut places = fill(&app, &tenant);
+    places.pop();
+    let before = app.database.work().calls;
+    let (first, second) = tokio::join!(app.send(login.request()), app.send(login.request()));
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 503));
+    assert_eq!(app.database.work().calls - before, calls_of_one);
+}
+
+#[tokio::test]
 async fn R045_a_full_queue_tells_nobody_of_a_tenant_who_has_not_passed_its_door() {
     let app = TestApp::start_with(one_thread()).await;
     let tenant = app.tenant("acme").await;
