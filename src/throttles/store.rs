@@ -102,12 +102,12 @@ pub fn count_failure(tenant: &TenantId, subject: &Subject, change: &ChangeId, no
 }
 
 /// Clears a budget's failures after a success (the documented counter: docs/contract-notes.md), or where somebody
-/// unlocks it.
+/// unlocks it. A budget that has none is left as it is: most logins are right the first time.
 #[must_use]
 pub fn clear(tenant: &TenantId, subject: &Subject, change: &ChangeId, now: Timestamp) -> Statement {
     Statement::new(
         "update throttles set failures = 0, total = 0, locked_until = null, updated_at = $3, change_id = $4 \
-         where tenant_id = $1 and subject = $2",
+         where tenant_id = $1 and subject = $2 and (failures + total > 0 or locked_until is not null)",
     )
     .bind(tenant)
     .bind(subject.as_str())
