@@ -26,6 +26,9 @@ const BEGIN_ASYNCHRONOUS: &str = "begin read write; set local synchronous_commit
 pub(super) struct Writers {
     pub(super) singles: Pool,
     pub(super) transactions: Pool,
+    /// What is only the beginning of something has its own: where there is too much of it, the ends of what was begun
+    /// do not wait behind it.
+    pub(super) asynchronous: Pool,
     pub(super) write_within: Duration,
 }
 
@@ -51,10 +54,19 @@ impl Writers {
         Err(DbError::Unavailable(reason))
     }
 
+    fn pool(&self, change: &Change) -> &Pool {
+        if change.is_asynchronous {
+            &self.asynchronous
+        } else if is_single(change) {
+            &self.singles
+        } else {
+            &self.transactions
+        }
+    }
+
     async fn attempt(&self, change: &Change) -> Attempt {
         let asked = Instant::now();
-        let pool = if is_single(change) { &self.singles } else { &self.transactions };
-        let lease = match pool.lease().await {
+        let lease = match self.pool(change).lease().await {
             Ok(lease) => lease,
             Err(error) => return Attempt::Over(Err(error)),
         };

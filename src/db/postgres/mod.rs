@@ -59,6 +59,7 @@ impl Postgres {
             writers: Writers {
                 singles: pool(Purpose::Single { lock }, options.write_connections),
                 transactions: pool(Purpose::Transaction { lock }, options.write_connections),
+                asynchronous: pool(Purpose::Transaction { lock }, options.write_connections.div_ceil(2)),
                 write_within: options.write_within,
             },
             readers: (0..options.read_connections.max(1)).map(|_| reader()).collect(),
@@ -121,8 +122,9 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) {
-        self.writers.singles.close().await;
-        self.writers.transactions.close().await;
+        for pool in [&self.writers.singles, &self.writers.transactions, &self.writers.asynchronous] {
+            pool.close().await;
+        }
         self.lists.close().await;
         self.readers.iter().for_each(Shared::close);
     }
