@@ -23,6 +23,10 @@ use super::{NotHashed, Overloaded, Verdict};
 /// bounds what the queue's passwords occupy. At a deadline of a second no allowed cost comes near it.
 const MOST_AHEAD_OF_A_THREAD: u32 = 512;
 
+/// A place is given where the hash should begin within this part of the deadline. What is ahead is an estimate: of those let
+/// in up to the deadline itself a fifth missed it on a full queue, and everything that was done for them was for nothing.
+const EXPECTED_WITHIN: (u32, u32) = (4, 5);
+
 /// A hash thread that has had no job for so long has time for other things.
 const IDLE: Duration = if cfg!(test) { Duration::from_millis(20) } else { Duration::from_secs(10) };
 
@@ -131,7 +135,9 @@ impl Queue {
         let own = state.tenants.get(tenant).map_or(0, |tenant| tenant.places);
         let ahead = state.tenants.values().map(|tenant| tenant.places.min(own + 1)).sum::<u32>();
         let wait = state.mean.saturating_mul(ahead) / self.threads;
-        if state.closing || wait > self.deadline || ahead > self.threads * MOST_AHEAD_OF_A_THREAD {
+        let (part, of) = EXPECTED_WITHIN;
+        if state.closing || wait > self.deadline * part / of || ahead > self.threads * MOST_AHEAD_OF_A_THREAD
+        {
             metrics::counter!("vestibule_hash_refusals_total", "reason" => "queue_full").increment(1);
             return Err(Overloaded { retry_after: Duration::from_secs(wait.as_secs() + 1) });
         }
