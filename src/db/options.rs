@@ -43,8 +43,8 @@ pub struct DatabaseOptions {
     /// for it looks now and then only, and would never find it free. For commands that write much beside a server.
     /// Default no.
     pub give_way: bool,
-    /// PostgreSQL: connections for changes of one statement, as many again for changes of several, and half as many for
-    /// asynchronous ones. Default 8.
+    /// PostgreSQL: connections for changes of one statement, and as many again for changes of several, of which
+    /// asynchronous ones take no more than half. Default 8.
     pub write_connections: usize,
     /// PostgreSQL: connections shared by all reads by key. Default 2.
     pub read_connections: usize,

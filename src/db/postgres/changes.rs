@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Error;
 
 use super::super::change::{Applied, Change, DbError, Demand, Statement};
@@ -26,9 +27,10 @@ const BEGIN_ASYNCHRONOUS: &str = "begin read write; set local synchronous_commit
 pub(super) struct Writers {
     pub(super) singles: Pool,
     pub(super) transactions: Pool,
-    /// What is only the beginning of something has its own: where there is too much of it, the ends of what was begun
-    /// do not wait behind it.
-    pub(super) asynchronous: Pool,
+    /// Places among the transactions for asynchronous ones, which are only the beginning of something: however many
+    /// there are, the ends of what was begun do not wait behind them. Yet where those hang, nothing more is begun.
+    pub(super) asynchronous: Arc<Semaphore>,
+    pub(super) wait_within: Duration,
     pub(super) write_within: Duration,
 }
 
@@ -54,20 +56,27 @@ impl Writers {
         Err(DbError::Unavailable(reason))
     }
 
-    fn pool(&self, change: &Change) -> &Pool {
-        if change.is_asynchronous {
-            &self.asynchronous
-        } else if is_single(change) {
-            &self.singles
-        } else {
-            &self.transactions
-        }
+    /// A connection for a change, and the place that an asynchronous one keeps as long.
+    async fn lease(&self, change: &Change) -> Result<(Lease, Option<OwnedSemaphorePermit>), DbError> {
+        let leasing = async {
+            if is_single(change) {
+                return Ok((self.singles.lease().await?, None));
+            }
+            let place = if change.is_asynchronous {
+                Arc::clone(&self.asynchronous).acquire_owned().await.ok()
+            } else {
+                None
+            };
+            Ok((self.transactions.lease().await?, place))
+        };
+        let late = || Err(DbError::Unavailable("every connection is in use".into()));
+        tokio::time::timeout(self.wait_within, leasing).await.unwrap_or_else(|_| late())
     }
 
     async fn attempt(&self, change: &Change) -> Attempt {
         let asked = Instant::now();
-        let lease = match self.pool(change).lease().await {
-            Ok(lease) => lease,
+        let (lease, _place) = match self.lease(change).await {
+            Ok(leased) => leased,
             Err(error) => return Attempt::Over(Err(error)),
         };
         waited("change", asked.elapsed());

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 
 use super::change::{Applied, Change, DbError, Statement};
@@ -59,7 +59,8 @@ impl Postgres {
             writers: Writers {
                 singles: pool(Purpose::Single { lock }, options.write_connections),
                 transactions: pool(Purpose::Transaction { lock }, options.write_connections),
-                asynchronous: pool(Purpose::Transaction { lock }, options.write_connections.div_ceil(2)),
+                asynchronous: Arc::new(Semaphore::new(options.write_connections.div_ceil(2))),
+                wait_within: options.wait_within,
                 write_within: options.write_within,
             },
             readers: (0..options.read_connections.max(1)).map(|_| reader()).collect(),
@@ -122,9 +123,8 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) {
-        for pool in [&self.writers.singles, &self.writers.transactions, &self.writers.asynchronous] {
-            pool.close().await;
-        }
+        self.writers.singles.close().await;
+        self.writers.transactions.close().await;
         self.lists.close().await;
         self.readers.iter().for_each(Shared::close);
     }

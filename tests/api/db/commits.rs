@@ -68,17 +68,17 @@ async fn on_postgres_a_change_waits_behind_no_asynchronous_ones() {
     if database.is_sqlite() {
         return; // there all changes wait for the one writer
     }
-    let slow = || Change::from(Statement::new("select pg_sleep(1) is null as slept")).asynchronous();
+    let slow = || Change::from(Statement::new("select pg_sleep(0.3) is null as slept")).asynchronous();
     // More than there are connections for all changes together.
-    let begun = (0..30).map(|_| {
+    let begun = (0..24).map(|_| {
         let (database, change) = (Arc::clone(&database), slow());
         tokio::spawn(async move { database.apply(change).await.is_ok() })
     });
     let begun: Vec<_> = begun.collect();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     database.apply(Change::new().with(mark("a")).with(take("a"))).await.unwrap();
-    assert!(begun.iter().filter(|one| !one.is_finished()).count() > 20, "they are not over");
-    assert!(join_all(begun).await.into_iter().any(Result::unwrap));
+    assert!(begun.iter().filter(|one| !one.is_finished()).count() > 12, "they are not over");
+    assert!(join_all(begun).await.into_iter().all(Result::unwrap));
 }
 
 static COMMITS: AtomicUsize = AtomicUsize::new(0);
