@@ -16,7 +16,7 @@ const NO_TENANTS: [(&str, &str); 5] = [
 ];
 
 /// Indexes that go across tenants, and why.
-const ODD_INDEXES: [(&str, &str, &str); 8] = [
+const ODD_INDEXES: [(&str, &str, &str); 9] = [
     ("tenants", "id", "deleted tenants that are being emptied, of which there are few"),
     ("operators", "token_digest", "an operator is nobody's but the installation's"),
     ("tenants", "slug", "a slug is unique everywhere: it stands in the issuer"),
@@ -25,6 +25,7 @@ const ODD_INDEXES: [(&str, &str, &str); 8] = [
     ("throttles", "created_at", "upkeep deletes what is old, whose ever it is, and nothing else may fit it"),
     ("login_sources", "due_at", "upkeep's, likewise"),
     ("source_attempts", "(expression)", "upkeep's, likewise"),
+    ("password_resets", "expires_at", "upkeep's, likewise"),
 ];
 
 #[derive(Default, PartialEq, Debug)]

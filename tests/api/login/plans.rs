@@ -1,9 +1,10 @@
 //! By which indexes PostgreSQL answers a login.
 
 use vestibule::db::Statement;
+use vestibule::source_limits::store::delete_attempts_that_are_over;
 use vestibule::tenants::Family;
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, Wanted};
 use crate::support::login::until;
 
 /// How often an index was used by who has left since.
@@ -22,7 +23,7 @@ async fn send_everybody_home(app: &TestApp) {
 
 #[tokio::test]
 async fn a_login_looks_at_its_own_marks_by_their_keys_however_empty_the_tables_seem() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_with(Wanted { source_limits: true, ..Wanted::default() }).await;
     if app.database.is_sqlite() {
         return; // its plans depend on no statistics that we do not make ourselves
     }
@@ -35,10 +36,19 @@ async fn a_login_looks_at_its_own_marks_by_their_keys_however_empty_the_tables_s
         assert!([401, 423].contains(&app.send(wrong.request()).await.status.as_u16()));
     }
     send_everybody_home(&app).await;
-    for index in ["throttles_by_age", "login_sources_by_due", "source_attempts_by_age"] {
+    for index in ["throttles_created", "login_sources_due", "source_attempts_reserved"] {
         assert_eq!(uses(&app, index).await, 0, "{index} is upkeep's");
     }
     for index in ["throttles_pkey", "login_sources_pkey", "source_attempts_pkey"] {
         assert!(uses(&app, index).await >= 8, "{index}");
     }
+    let now = app.clock.now().as_millis();
+    let many = format!(
+        "insert into source_attempts (tenant_id, source, id, reserved_at) select tenant_id, source, 'mark ' || n, {now} \
+         from login_sources cross join generate_series(1, 20000) n; analyze source_attempts"
+    );
+    app.script(&many).await;
+    app.database.apply(delete_attempts_that_are_over(app.clock.now(), 10)).await.unwrap();
+    send_everybody_home(&app).await;
+    assert_eq!(uses(&app, "source_attempts_reserved").await, 1, "and upkeep looks by it for what is over");
 }
