@@ -40,6 +40,8 @@ pub struct App {
     pub request_limits: RequestLimits,
     /// Who waits for a place at a source.
     pub source_gates: source_limits::Gates,
+    /// The same for those who hold a ticket before it is known whether their source is let in.
+    pub early_gates: source_limits::Gates,
     /// Who waits for revocations.
     pub revocations: RevocationWatch,
     /// Since the last summary.

@@ -155,6 +155,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         }),
         request_limits: RequestLimits::default(),
         source_gates: Gates::default(),
+        early_gates: Gates::default(),
         refusals: Refusals::default(),
     })
 }

@@ -35,19 +35,30 @@ pub struct Place {
 impl Gates {
     /// Waits for one of so many places, in the order of coming.
     pub async fn enter(&self, tenant: &TenantId, source: &Source, places: i64) -> Place {
-        let key = (tenant.clone(), source.clone());
-        let (mut place, gate) = {
-            let mut gates = self.lock();
-            let gate = gates.entry(key.clone()).or_insert_with(|| Gate {
-                places: Arc::new(Semaphore::new(usize::try_from(places.max(1)).unwrap_or(1))),
-                guests: 0,
-            });
-            gate.guests += 1;
-            (Place { gates: self.clone(), key, permit: None }, gate.places.clone())
-        };
+        let (mut place, gate) = self.arrive(tenant, source, places);
         // Nobody closes it, so there is always one to come.
         place.permit = gate.acquire_owned().await.ok();
         place
+    }
+
+    /// One of so many places, if one is free.
+    #[must_use]
+    pub fn try_enter(&self, tenant: &TenantId, source: &Source, places: i64) -> Option<Place> {
+        let (mut place, gate) = self.arrive(tenant, source, places);
+        place.permit = gate.try_acquire_owned().ok();
+        place.permit.is_some().then_some(place)
+    }
+
+    /// A guest without a place, and where they are given.
+    fn arrive(&self, tenant: &TenantId, source: &Source, places: i64) -> (Place, Arc<Semaphore>) {
+        let key = (tenant.clone(), source.clone());
+        let mut gates = self.lock();
+        let gate = gates.entry(key.clone()).or_insert_with(|| Gate {
+            places: Arc::new(Semaphore::new(usize::try_from(places.max(1)).unwrap_or(1))),
+            guests: 0,
+        });
+        gate.guests += 1;
+        (Place { gates: self.clone(), key, permit: None }, gate.places.clone())
     }
 
     /// How many sources there are now, for tests.

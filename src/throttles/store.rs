@@ -1,5 +1,5 @@
-//! The throttles' SQL. The throttle's row comes first in every change that counts, so that changes on
-//! one subject wait for each other.
+//! The throttles' SQL. The throttle's row comes first in every change that counts a failure or an attempt, so that changes
+//! on one subject wait for each other. A success with nothing to clear does not touch it.
 
 use crate::clock::Timestamp;
 use crate::db::Statement;

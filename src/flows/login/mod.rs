@@ -1,8 +1,8 @@
 //! A login: validate → tenant and key → ticket → reserve → hash → conclude (ARCHITECTURE.md).
 //!
 //! The caller has validated. Who has passed the door before takes the ticket first. One query reads all that must be known;
-//! what refuses before the reservation costs no hash, what refuses after it costs exactly one (R002). From the reservation
-//! on, a task of its own drives the attempt to its end, whoever has gone.
+//! what refuses before the reservation costs no hash, what is compared costs exactly one (R002). From the reservation on, a
+//! task of its own drives the attempt to its end, whoever has gone.
 
 mod attempt;
 mod door;
@@ -23,6 +23,7 @@ use crate::error::{Error, TenantProblem};
 use crate::ids::{AttemptId, CustomerId, UserId};
 use crate::passwords::{Presence, Ticket};
 use crate::sessions::NewSession;
+use crate::source_limits::{Place, Source};
 use crate::tenants::{Family, Shown, Tenant, TenantName};
 use crate::throttles::Proof;
 use crate::users::{LoginName, User, UserProfile};
@@ -86,6 +87,23 @@ pub struct LoggedIn {
     pub client: Client,
 }
 
+/// So many of a source hold a ticket before it is known whether the source is let in: what it may not do is to take no
+/// more of the tenant's places. Whoever comes beyond that takes theirs later.
+const EARLY_OF_A_SOURCE: i64 = 10;
+
+/// A ticket that was taken before the first read.
+struct EarlyTicket {
+    ticket: Ticket,
+    _place: Place,
+}
+
+impl EarlyTicket {
+    /// The ticket of somebody who was let in.
+    fn admitted(self) -> Ticket {
+        self.ticket
+    }
+}
+
 /// Logs in. Every reason a stranger could learn from has one answer and one amount of work (R001–R003).
 pub async fn login(app: &SharedApp, request: Login) -> Result<LoggedIn, Error> {
     let outcome = run(app, request).await;
@@ -112,11 +130,13 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let early = early_ticket(app, &request, shown)?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
-    let (proof, subject) = guessing.enter(app, &mut request, token.as_ref(), &found, now)?;
+    let entered = guessing.enter(app, &mut request, token.as_ref(), &found, now);
+    let (proof, subject) = entered.inspect_err(|_| app.passed_doors.forget(shown))?;
     door::note_passed(app, shown, &found.tenant);
-    // Before it spends anything of the tenant's: what a source may not do costs nobody else (R023).
+    // Before it spends anything of the tenant's but an early place: what a source may not do costs nobody else (R023).
     let source = admit_source(app, &request, &found, proof, now).await?;
     take_tenants_login(app, &found.tenant)?;
+    let early = early.map(EarlyTicket::admitted);
     // Whatever is wrong with it is our fault and nobody's failure, so it comes before the reservation.
     let key = signing_key(app, &found.tenant, now).await?;
 
@@ -146,13 +166,16 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
 /// for each that can be, what the others cost is missing from the hashes. Nobody else is refused here, so it tells strangers
 /// nothing of a tenant (R045), and neither name nor password is looked at. A browser's call goes the long way: whether its
 /// origin may read the answer stands in the database.
-fn early_ticket(app: &App, request: &Login, shown: Shown) -> Result<Option<Ticket>, Error> {
+fn early_ticket(app: &App, request: &Login, shown: Shown) -> Result<Option<EarlyTicket>, Error> {
     if request.client.web_origin.is_some() {
         return Ok(None);
     }
     let Some(tenant) = app.passed_doors.find(shown) else { return Ok(None) };
     request.client.tenant.see(&tenant);
-    app.passwords.ticket(tenant.as_str()).map(Some).map_err(overloaded)
+    let ticket = app.passwords.ticket(tenant.as_str()).map_err(overloaded)?;
+    let source = Source::of(request.client.address.ip);
+    let place = app.early_gates.try_enter(&tenant, &source, EARLY_OF_A_SOURCE);
+    Ok(place.map(|place| EarlyTicket { ticket, _place: place }))
 }
 
 /// Refuses what comes from a source from which too much has failed, before anything is hashed or written (R021, R022);
@@ -181,7 +204,9 @@ async fn admit_source(
 /// An attempt from its place in the hash queue to its end.
 async fn drive(attempt: Attempt, early: Option<Ticket>) -> Result<LoggedIn, Error> {
     let Attempt { app, found, .. } = &attempt;
-    let ticket = match early.filter(|ticket| ticket.is_of(found.tenant.id.as_str())) {
+    // Where another system's hashes have come in since, another queue may be the right one.
+    let fits = |early: &Ticket| early.is_of(found.tenant.id.as_str()) && found.tenant.failure_floor.is_zero();
+    let ticket = match early.filter(fits) {
         Some(early) => early,
         None => ticket(app, &found.tenant, found.hash())?,
     };

@@ -118,6 +118,25 @@ async fn R037_a_login_has_its_place_before_it_reads_so_that_whoever_comes_too_ma
 }
 
 #[tokio::test]
+async fn R023_before_it_is_let_in_a_source_takes_no_more_than_ten_of_its_tenants_places() {
+    let app = TestApp::start_with(one_thread()).await;
+    if app.database.is_sqlite() {
+        return; // there a login reads without being interrupted: no other sees its early place
+    }
+    let tenant = app.tenant("acme").await;
+    let login = tenant.login(Family::Individual);
+    assert_eq!(app.send(login.request()).await.status, 200);
+    let mut places = fill(&app, &tenant);
+    places.truncate(places.len() - 12);
+    // All of them have come and none has been answered when the places that are left are counted.
+    let many = join_all((0..15).map(|_| app.send(login.request())));
+    let (answers, left) = tokio::join!(many, async { fill(&app, &tenant).len() });
+    assert_eq!(left, 2);
+    assert!(answers.iter().filter(|answer| answer.status == 200).count() >= 10);
+    assert!(app.app.early_gates.is_empty());
+}
+
+#[tokio::test]
 async fn R045_a_full_queue_tells_nobody_of_a_tenant_who_has_not_passed_its_door() {
     let app = TestApp::start_with(one_thread()).await;
     let tenant = app.tenant("acme").await;

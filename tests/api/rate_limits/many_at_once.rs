@@ -34,6 +34,7 @@ async fn R021_R027_of_sixty_failures_at_once_on_two_servers_ten_are_hashed() {
     let late = answer(public_router(&there), from(HERE, tenant.login(INDIVIDUAL).request())).await;
     told(&late, "login-minute");
     assert!(app.app.source_gates.is_empty() && there.source_gates.is_empty(), "nobody is left waiting");
+    assert!(app.app.early_gates.is_empty() && there.early_gates.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

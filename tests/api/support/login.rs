@@ -107,6 +107,7 @@ pub fn beside(first: &TestApp, master_key: &str, db: Database) -> SharedApp {
         options: first.app.options.clone(),
         request_limits: vestibule::request_limits::RequestLimits::default(),
         source_gates: vestibule::source_limits::Gates::default(),
+        early_gates: vestibule::source_limits::Gates::default(),
         revocations: vestibule::revocation_watch::RevocationWatch::new(*first.app.revocations.options()),
         refusals: vestibule::app::Refusals::default(),
     })

@@ -132,6 +132,7 @@ impl TestApp {
             },
             request_limits: RequestLimits::default(),
             source_gates: Gates::default(),
+            early_gates: Gates::default(),
             revocations: RevocationWatch::new(wanted.watch),
             refusals: Refusals::default(),
         });
