@@ -44,7 +44,7 @@ pub struct DatabaseOptions {
     /// Default no.
     pub give_way: bool,
     /// PostgreSQL: connections for changes of one statement, and as many again for changes of several, of which
-    /// asynchronous ones take no more than half. Default 8.
+    /// asynchronous ones take no more than half, and one at least. Default 8.
     pub write_connections: usize,
     /// PostgreSQL: connections shared by all reads by key. Default 2.
     pub read_connections: usize,

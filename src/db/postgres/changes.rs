@@ -58,19 +58,18 @@ impl Writers {
 
     /// A connection for a change, and the place that an asynchronous one keeps as long.
     async fn lease(&self, change: &Change) -> Result<(Lease, Option<OwnedSemaphorePermit>), DbError> {
-        let leasing = async {
-            if is_single(change) {
-                return Ok((self.singles.lease().await?, None));
-            }
-            let place = if change.is_asynchronous {
-                Arc::clone(&self.asynchronous).acquire_owned().await.ok()
-            } else {
-                None
-            };
-            Ok((self.transactions.lease().await?, place))
-        };
-        let late = || Err(DbError::Unavailable("every connection is in use".into()));
-        tokio::time::timeout(self.wait_within, leasing).await.unwrap_or_else(|_| late())
+        if is_single(change) {
+            return Ok((self.singles.lease().await?, None));
+        }
+        let place = if change.is_asynchronous { Some(self.place().await?) } else { None };
+        Ok((self.transactions.lease().await?, place))
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, DbError> {
+        let places = Arc::clone(&self.asynchronous).acquire_owned();
+        let place = tokio::time::timeout(self.wait_within, places).await.ok().and_then(Result::ok);
+        place
+            .ok_or_else(|| DbError::Unavailable("every connection for asynchronous changes is in use".into()))
     }
 
     async fn attempt(&self, change: &Change) -> Attempt {

@@ -68,17 +68,27 @@ async fn on_postgres_a_change_waits_behind_no_asynchronous_ones() {
     if database.is_sqlite() {
         return; // there all changes wait for the one writer
     }
-    let slow = || Change::from(Statement::new("select pg_sleep(0.3) is null as slept")).asynchronous();
-    // More than there are connections for all changes together.
-    let begun = (0..24).map(|_| {
-        let (database, change) = (Arc::clone(&database), slow());
-        tokio::spawn(async move { database.apply(change).await.is_ok() })
+    // Held by the connection, until that is closed.
+    let holder = database.open_again().await;
+    holder.apply(Statement::new("select pg_advisory_lock(7) is null as held")).await.unwrap();
+    let asynchronous =
+        || Change::from(Statement::new("select pg_advisory_xact_lock(7) is null as begun")).asynchronous();
+    // As many as there are connections for all changes of several statements together.
+    let under_way = (0..8).map(|_| {
+        let (database, change) = (Arc::clone(&database), asynchronous());
+        tokio::spawn(async move { database.apply(change).await })
     });
-    let begun: Vec<_> = begun.collect();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let under_way: Vec<_> = under_way.collect();
+    until("some of them wait for the lock", async || {
+        let waiting = "select count(*) as n from pg_locks where locktype = 'advisory' and not granted \
+                       and database = (select oid from pg_database where datname = current_database())";
+        number(&database, Statement::new(waiting)).await == 4
+    })
+    .await;
     database.apply(Change::new().with(mark("a")).with(take("a"))).await.unwrap();
-    assert!(begun.iter().filter(|one| !one.is_finished()).count() > 12, "they are not over");
-    assert!(join_all(begun).await.into_iter().all(Result::unwrap));
+    assert!(under_way.iter().all(|one| !one.is_finished()), "it is through before them");
+    holder.close().await;
+    assert!(join_all(under_way).await.into_iter().all(|one| one.unwrap().is_ok()));
 }
 
 static COMMITS: AtomicUsize = AtomicUsize::new(0);
