@@ -72,12 +72,12 @@ pub fn delete_slice_of_all(tenant: &TenantId, slice: i64) -> Statement {
     .bind(slice)
 }
 
-/// Deletes a slice of what is over, whose ever it is; answers one row for each.
+/// Deletes a slice of what is over, whose ever it is; answers one row for each. Its sum is the index's.
 #[must_use]
 pub fn delete_expired(now: Timestamp, slice: i64) -> Statement {
     Statement::new(
         "delete from password_resets where (tenant_id, secret_digest) in \
-         (select r.tenant_id, r.secret_digest from password_resets r where r.expires_at < $1 limit $2) \
+         (select r.tenant_id, r.secret_digest from password_resets r where r.expires_at + 0 < $1 limit $2) \
          returning tenant_id",
     )
     .bind(now)

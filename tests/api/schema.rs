@@ -25,7 +25,7 @@ const ODD_INDEXES: [(&str, &str, &str); 9] = [
     ("throttles", "created_at", "upkeep deletes what is old, whose ever it is, and nothing else may fit it"),
     ("login_sources", "due_at", "upkeep's, likewise"),
     ("source_attempts", "(expression)", "upkeep's, likewise"),
-    ("password_resets", "expires_at", "upkeep's, likewise"),
+    ("password_resets", "(expression)", "upkeep's, likewise"),
 ];
 
 #[derive(Default, PartialEq, Debug)]
