@@ -42,6 +42,8 @@ pub struct App {
     pub source_gates: source_limits::Gates,
     /// The same for those who hold a ticket before it is known whether their source is let in.
     pub early_gates: source_limits::Gates,
+    /// The sources that were refused lately.
+    pub refused_sources: source_limits::RefusedSources,
     /// Who waits for revocations.
     pub revocations: RevocationWatch,
     /// Since the last summary.

@@ -21,7 +21,7 @@ use crate::request_limits::RequestLimits;
 use crate::revocation_watch::{RevocationWatch, WatchOptions};
 use crate::secrets::MasterKeys;
 use crate::signing_keys::{self, SigningKeys};
-use crate::source_limits::Gates;
+use crate::source_limits::{Gates, RefusedSources};
 use crate::telemetry::Metrics;
 use crate::tenants::PassedDoors;
 use crate::{installation, server, sessions, telemetry, upkeep, users};
@@ -156,6 +156,7 @@ pub(super) fn open_app(config: &Config, master: MasterKeys, db: Database) -> any
         request_limits: RequestLimits::default(),
         source_gates: Gates::default(),
         early_gates: Gates::default(),
+        refused_sources: RefusedSources::default(),
         refusals: Refusals::default(),
     })
 }

@@ -69,6 +69,7 @@ impl LimitedSource {
         last.map_or(Ok(()), |(at, limit, quota, window_seconds)| {
             let millis = at.as_millis() - now.as_millis();
             let retry_after = u64::try_from(millis).unwrap_or(0).div_ceil(1_000).max(1);
+            app.refused_sources.note(tenant, &self.source, at);
             Err(Error::TooManyRequests(Exceeded { limit, quota, window_seconds, retry_after }))
         })
     }

@@ -7,6 +7,7 @@
 //! make.
 
 mod gates;
+mod refused;
 pub mod store;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,6 +17,7 @@ use crate::db::{DbError, Row, Statement};
 use crate::tenants::Settings;
 
 pub use gates::{Gates, Place};
+pub use refused::RefusedSources;
 
 /// Over how long failures are counted for the shorter limit, in seconds. An attempt that was not concluded after that
 /// long counts as a failure: its server died over it.

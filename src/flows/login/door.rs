@@ -89,6 +89,13 @@ pub(super) fn note_passed(app: &App, shown: Shown, tenant: &Tenant) {
     }
 }
 
+/// Forgets it where tenant or key is what the door is shut for: not where anybody could have it forgotten.
+pub(super) fn forget_passed(app: &App, shown: Shown, refused: &Error) {
+    if matches!(refused, Error::Tenant(problem) if *problem != TenantProblem::Origin) {
+        app.passed_doors.forget(shown);
+    }
+}
+
 /// Checks tenant, key and origin; whatever is wrong there has one answer and costs no hash (R045).
 fn open(app: &App, request: &mut Login, found: &Found, now: Timestamp) -> Result<(), Error> {
     let Found { tenant, key, origin_listed, .. } = found;

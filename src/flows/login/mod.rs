@@ -87,8 +87,8 @@ pub struct LoggedIn {
     pub client: Client,
 }
 
-/// So many of a source hold a ticket before it is known whether the source is let in: what it may not do is to take no
-/// more of the tenant's places. Whoever comes beyond that takes theirs later.
+/// So many of a source hold a ticket before it is known whether the source is let in, and none of one that was refused: what
+/// it may not do is to take no more of the tenant's places. Whoever comes beyond that takes theirs later.
 const EARLY_OF_A_SOURCE: i64 = 10;
 
 /// A ticket that was taken before the first read.
@@ -127,11 +127,11 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
     let token = proof::shown_token(&request);
     let guessing = Guessing::begin(app, &request, token.as_ref())?;
     let shown = door::shown(&request);
-    let early = early_ticket(app, &request, shown)?;
+    let early = early_ticket(app, &request, shown, now)?;
     let unknown = Error::Tenant(TenantProblem::Unknown);
     let found = read::find(app, &request, token.as_ref(), now).await?.ok_or(unknown)?;
     let entered = guessing.enter(app, &mut request, token.as_ref(), &found, now);
-    let (proof, subject) = entered.inspect_err(|_| app.passed_doors.forget(shown))?;
+    let (proof, subject) = entered.inspect_err(|error| door::forget_passed(app, shown, error))?;
     door::note_passed(app, shown, &found.tenant);
     // Before it spends anything of the tenant's but an early place: what a source may not do costs nobody else (R023).
     let source = admit_source(app, &request, &found, proof, now).await?;
@@ -166,7 +166,12 @@ async fn run(app: &SharedApp, mut request: Login) -> Result<LoggedIn, Error> {
 /// for each that can be, what the others cost is missing from the hashes. Nobody else is refused here, so it tells strangers
 /// nothing of a tenant (R045), and neither name nor password is looked at. A browser's call goes the long way: whether its
 /// origin may read the answer stands in the database.
-fn early_ticket(app: &App, request: &Login, shown: Shown) -> Result<Option<EarlyTicket>, Error> {
+fn early_ticket(
+    app: &App,
+    request: &Login,
+    shown: Shown,
+    now: Timestamp,
+) -> Result<Option<EarlyTicket>, Error> {
     if request.client.web_origin.is_some() {
         return Ok(None);
     }
@@ -174,6 +179,9 @@ fn early_ticket(app: &App, request: &Login, shown: Shown) -> Result<Option<Early
     request.client.tenant.see(&tenant);
     let ticket = app.passwords.ticket(tenant.as_str()).map_err(overloaded)?;
     let source = Source::of(request.client.address.ip);
+    if app.refused_sources.holds(&tenant, &source, now) {
+        return Ok(None);
+    }
     let place = app.early_gates.try_enter(&tenant, &source, EARLY_OF_A_SOURCE);
     Ok(place.map(|place| EarlyTicket { ticket, _place: place }))
 }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use vestibule::passwords::{Cost, hash_blocking};
 use vestibule::tenants::Family;
 
-use crate::support::app::{LoginCall, PASSWORD, TestApp, TestTenant};
+use crate::support::app::{Answer, LoginCall, PASSWORD, TestApp, TestTenant, Wanted};
 use crate::support::login::one_thread;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,22 +117,37 @@ async fn R037_a_login_has_its_place_before_it_reads_so_that_whoever_comes_too_ma
     assert_eq!(app.database.work().calls - before, calls_of_one);
 }
 
+/// Of twelve places that a tenant has left, how many there are while these logins are on their way; and their answers.
+async fn left_of_twelve(app: &TestApp, tenant: &TestTenant, logins: usize) -> (usize, Vec<Answer>) {
+    let login = tenant.login(Family::Individual);
+    let mut places = fill(app, tenant);
+    places.truncate(places.len() - 12);
+    // All of them have come and none has been answered when the places that are left are counted.
+    let many = join_all((0..logins).map(|_| app.send(login.request())));
+    let (answers, left) = tokio::join!(many, async { fill(app, tenant).len() });
+    (left, answers)
+}
+
 #[tokio::test]
-async fn R023_before_it_is_let_in_a_source_takes_no_more_than_ten_of_its_tenants_places() {
-    let app = TestApp::start_with(one_thread()).await;
+async fn R023_before_it_is_let_in_a_source_takes_no_more_than_ten_places_and_none_once_it_was_refused() {
+    let app = TestApp::start_with(Wanted { source_limits: true, ..one_thread() }).await;
     if app.database.is_sqlite() {
         return; // there a login reads without being interrupted: no other sees its early place
     }
     let tenant = app.tenant("acme").await;
     let login = tenant.login(Family::Individual);
     assert_eq!(app.send(login.request()).await.status, 200);
-    let mut places = fill(&app, &tenant);
-    places.truncate(places.len() - 12);
-    // All of them have come and none has been answered when the places that are left are counted.
-    let many = join_all((0..15).map(|_| app.send(login.request())));
-    let (answers, left) = tokio::join!(many, async { fill(&app, &tenant).len() });
+    let (left, answers) = left_of_twelve(&app, &tenant, 15).await;
     assert_eq!(left, 2);
     assert!(answers.iter().filter(|answer| answer.status == 200).count() >= 10);
+    for number in 0..10 {
+        let wrong = login.clone().named(&format!("nobody.{number}@x.test"));
+        assert_eq!(app.send(wrong.request()).await.status, 401);
+    }
+    assert_eq!(app.send(login.request()).await.status, 429);
+    let (left, answers) = left_of_twelve(&app, &tenant, 15).await;
+    assert_eq!(left, 12);
+    assert!(answers.iter().all(|answer| answer.status == 429));
     assert!(app.app.early_gates.is_empty());
 }
 

@@ -108,6 +108,7 @@ pub fn beside(first: &TestApp, master_key: &str, db: Database) -> SharedApp {
         request_limits: vestibule::request_limits::RequestLimits::default(),
         source_gates: vestibule::source_limits::Gates::default(),
         early_gates: vestibule::source_limits::Gates::default(),
+        refused_sources: vestibule::source_limits::RefusedSources::default(),
         revocations: vestibule::revocation_watch::RevocationWatch::new(*first.app.revocations.options()),
         refusals: vestibule::app::Refusals::default(),
     })

@@ -26,7 +26,7 @@ use vestibule::revocation_watch::{RevocationWatch, WatchOptions};
 use vestibule::secrets::MasterKeys;
 use vestibule::server::public_router;
 use vestibule::signing_keys::SigningKeys;
-use vestibule::source_limits::Gates;
+use vestibule::source_limits::{Gates, RefusedSources};
 use vestibule::tenants::{Family, KeyPurpose, NewTenantKey, Settings};
 use vestibule::users::store::NewUser;
 use vestibule::users::{LoginName, UserKind};
@@ -133,6 +133,7 @@ impl TestApp {
             request_limits: RequestLimits::default(),
             source_gates: Gates::default(),
             early_gates: Gates::default(),
+            refused_sources: RefusedSources::default(),
             revocations: RevocationWatch::new(wanted.watch),
             refusals: Refusals::default(),
         });
