@@ -124,14 +124,6 @@ impl Queue {
     /// tenant at most as many and one more. Jobs that run count in full.
     pub(super) fn ticket(self: &Arc<Self>, tenant: &str) -> Result<Ticket, Overloaded> {
         let mut state = self.lock();
-        self.look_for_place(&state, tenant)?;
-        let tenant =
-            state.tenants.get_key_value(tenant).map_or_else(|| Arc::from(tenant), |(name, _)| name.clone());
-        state.tenants.entry(tenant.clone()).or_default().places += 1;
-        Ok(Ticket { queue: self.clone(), tenant, deadline: Instant::now() + self.deadline })
-    }
-
-    fn look_for_place(&self, state: &State, tenant: &str) -> Result<(), Overloaded> {
         let own = state.tenants.get(tenant).map_or(0, |tenant| tenant.places);
         let ahead = state.tenants.values().map(|tenant| tenant.places.min(own + 1)).sum::<u32>();
         let wait = state.mean.saturating_mul(ahead) / self.threads;
@@ -141,7 +133,10 @@ impl Queue {
             metrics::counter!("vestibule_hash_refusals_total", "reason" => "queue_full").increment(1);
             return Err(Overloaded { retry_after: Duration::from_secs(wait.as_secs() + 1) });
         }
-        Ok(())
+        let tenant =
+            state.tenants.get_key_value(tenant).map_or_else(|| Arc::from(tenant), |(name, _)| name.clone());
+        state.tenants.entry(tenant.clone()).or_default().places += 1;
+        Ok(Ticket { queue: self.clone(), tenant, deadline: Instant::now() + self.deadline })
     }
 
     /// Blocks until there is a job whose caller still waits for it, and begins it: from here on it
