@@ -24,7 +24,7 @@ use super::{NotHashed, Overloaded, Verdict};
 const MOST_AHEAD_OF_A_THREAD: u32 = 512;
 
 /// A place is given where the hash should begin within this part of the deadline. What is ahead is an estimate: of those let
-/// in up to the deadline itself a fifth missed it on a full queue, and everything that was done for them was for nothing.
+/// in up to the deadline itself up to a fifth missed it on a full queue, and what was done for them was for nothing.
 const EXPECTED_WITHIN: (u32, u32) = (4, 5);
 
 /// A hash thread that has had no job for so long has time for other things.
